@@ -1,0 +1,176 @@
+// swift-tools-version: 6.2
+//
+// The architecture, bottom-up. A module lives in `Sources/Modules/<Layer>/<Name>` and may use only
+// modules listed above it; a role never uses another role: roles meet at topics, tables and HTTP.
+// The loop at the end of the list enforces both, so an arrow drawn the wrong way stops the build.
+
+import PackageDescription
+
+enum Layer: String { case c = "C", core = "Core", adapters = "Adapters", stores = "Stores", roles = "Roles", tests = "Tests" }
+
+struct Module {
+    enum Kind { case swift, cxx, system(pkgConfig: String?, apt: String) }
+    var name: String
+    var layer: Layer
+    var kind: Kind = .swift
+    var uses: [String] = []
+    var products: [Target.Dependency] = []
+    var tested = false
+}
+
+let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
+let collections = Target.Dependency.product(name: "DequeModule", package: "swift-collections")
+let configuration = Target.Dependency.product(name: "Configuration", package: "swift-configuration")
+let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
+let grdb = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
+let httpClient = Target.Dependency.product(name: "AsyncHTTPClient", package: "async-http-client")
+let httpTypes = Target.Dependency.product(name: "HTTPTypes", package: "swift-http-types")
+let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
+let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+let metrics = Target.Dependency.product(name: "Metrics", package: "swift-metrics")
+let coreMetrics = Target.Dependency.product(name: "CoreMetrics", package: "swift-metrics")
+let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
+let systemPackage = Target.Dependency.product(name: "SystemPackage", package: "swift-system")
+let unixSignals = Target.Dependency.product(name: "UnixSignals", package: "swift-service-lifecycle")
+
+let roleProducts = [lifecycle, logging, metrics]
+
+let modules: [Module] = [
+    Module(name: "CYAML", layer: .c, kind: .system(pkgConfig: "yaml-0.1", apt: "libyaml-dev")),
+    Module(name: "CXGBoost", layer: .c, kind: .system(pkgConfig: nil, apt: "libxgboost-dev")),
+    Module(name: "CArrowLibrary", layer: .c, kind: .system(pkgConfig: "mlops-arrow", apt: "scripts/install-deps")),
+    Module(name: "CArrow", layer: .c, kind: .cxx, uses: ["CArrowLibrary"]),
+
+    Module(name: "Domain", layer: .core, products: [crypto], tested: true),
+    Module(name: "Table", layer: .core, uses: ["Domain"], tested: true),
+    Module(name: "Expressions", layer: .core, uses: ["Domain", "Table"], tested: true),
+    Module(name: "Streaming", layer: .core, uses: ["Domain", "Table", "Expressions"], tested: true),
+    Module(name: "Features", layer: .core, uses: ["Domain", "Table", "Expressions", "Streaming"], products: [crypto], tested: true),
+    Module(name: "Statistics", layer: .core, uses: ["Domain"], tested: true),
+    Module(name: "Inference", layer: .core, uses: ["Domain", "Table"], tested: true),
+    Module(name: "Learning", layer: .core, uses: ["Domain", "Table", "Statistics", "Inference"], tested: true),
+    Module(name: "Project", layer: .core, uses: ["Domain", "Table", "Expressions", "Streaming", "Features", "Learning"], tested: true),
+
+    Module(name: "YAML", layer: .adapters, uses: ["CYAML", "Domain"], tested: true),
+    Module(name: "Settings", layer: .adapters, uses: ["Domain", "Project", "YAML"], products: [configuration, systemPackage], tested: true),
+    Module(name: "Telemetry", layer: .adapters, uses: ["Domain"], products: [logging, metrics, coreMetrics], tested: true),
+    Module(name: "EventLog", layer: .adapters, uses: ["Domain"], products: [grdb], tested: true),
+    Module(name: "Columnar", layer: .adapters, uses: ["CArrow", "Domain", "Table"], tested: true),
+    Module(name: "Boosting", layer: .adapters, uses: ["CXGBoost", "Domain", "Inference", "Learning"], tested: true),
+    Module(name: "ObjectStore", layer: .adapters, uses: ["Domain"], tested: true),
+    Module(
+        name: "Web", layer: .adapters, uses: ["Domain", "Telemetry"],
+        products: [hummingbird, httpClient, httpTypes, lifecycle, logging, metrics, nioCore], tested: true),
+
+    Module(
+        name: "FeatureStore", layer: .stores,
+        uses: ["Domain", "Table", "Features", "EventLog", "Columnar", "ObjectStore"], tested: true),
+    Module(
+        name: "Tracking", layer: .stores, uses: ["Domain", "ObjectStore", "Web"],
+        products: [grdb, httpClient, logging], tested: true),
+    Module(
+        name: "Registry", layer: .stores, uses: ["Domain", "Table", "Inference", "Columnar", "ObjectStore", "Tracking"],
+        tested: true),
+
+    Module(
+        name: "ProduceRole", layer: .roles,
+        uses: ["Domain", "Table", "Features", "Project", "Settings", "EventLog", "Columnar"], products: roleProducts, tested: true),
+    Module(
+        name: "FeatureRole", layer: .roles,
+        uses: [
+            "Domain", "Table", "Streaming", "Features", "Project", "Settings", "EventLog", "Columnar", "ObjectStore", "FeatureStore",
+        ],
+        products: roleProducts, tested: true),
+    Module(
+        name: "TrainRole", layer: .roles,
+        uses: [
+            "Domain", "Table", "Expressions", "Features", "Statistics", "Inference", "Learning", "Project", "Settings",
+            "EventLog", "Columnar", "Boosting", "ObjectStore", "FeatureStore", "Tracking", "Registry", "Web",
+        ],
+        products: roleProducts, tested: true),
+    Module(
+        name: "TrackRole", layer: .roles,
+        uses: ["Domain", "Project", "Settings", "EventLog", "ObjectStore", "Web", "Tracking", "Registry"],
+        products: roleProducts + [hummingbird, httpTypes, nioCore], tested: true),
+    Module(
+        name: "ServeRole", layer: .roles,
+        uses: [
+            "Domain", "Table", "Features", "Inference", "Project", "Settings", "EventLog", "ObjectStore", "Web",
+            "FeatureStore", "Tracking", "Registry",
+        ],
+        products: roleProducts + [hummingbird, httpTypes, nioCore], tested: true),
+    Module(
+        name: "MonitorRole", layer: .roles,
+        uses: [
+            "Domain", "Table", "Features", "Statistics", "Inference", "Project", "Settings", "EventLog", "Columnar", "ObjectStore",
+            "Web", "FeatureStore", "Tracking", "Registry",
+        ],
+        products: roleProducts, tested: true),
+]
+
+var above: [String: Layer] = [:]
+for module in modules {
+    for name in module.uses {
+        guard let layer = above[name] else { fatalError("\(module.name) uses \(name), which is not listed above it") }
+        guard layer != .roles else { fatalError("\(module.name) uses \(name), but a role never uses a role") }
+    }
+    above[module.name] = module.layer
+}
+
+let strict: [SwiftSetting] = [
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .treatAllWarnings(as: .error),
+]
+
+var targets: [Target] = modules.map { module in
+    let path = "Sources/Modules/\(module.layer.rawValue)/\(module.name)"
+    let dependencies = module.uses.map { Target.Dependency(stringLiteral: $0) } + module.products
+    return switch module.kind {
+    case .system(let pkgConfig, let apt):
+        .systemLibrary(name: module.name, path: path, pkgConfig: pkgConfig, providers: [.apt([apt])])
+    case .cxx: .target(name: module.name, dependencies: dependencies, path: path)
+    case .swift: .target(name: module.name, dependencies: dependencies, path: path, swiftSettings: strict)
+    }
+}
+
+// Tests of a module see that module, what it uses, and nothing else of this package.
+targets += modules.filter(\.tested).map { module in
+    .testTarget(
+        name: "\(module.name)Tests",
+        dependencies: ([module.name] + module.uses).map { Target.Dependency(stringLiteral: $0) } + module.products,
+        path: "Tests/\(module.name)Tests", swiftSettings: strict)
+}
+
+targets.append(
+    .executableTarget(
+        name: "mlops",
+        dependencies: modules.filter { $0.layer != .c }.map { Target.Dependency(stringLiteral: $0.name) }
+            + [argumentParser, lifecycle, logging, metrics, unixSignals],
+        path: "Sources/mlops", swiftSettings: strict))
+
+let package = Package(
+    name: "mlops",
+    platforms: [.macOS(.v15)],
+    products: [.executable(name: "mlops", targets: ["mlops"])],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
+        .package(url: "https://github.com/apple/swift-configuration", from: "1.4.0", traits: []),
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+        .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
+        .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
+        .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+    ],
+    targets: targets,
+    swiftLanguageModes: [.v6],
+    cxxLanguageStandard: .cxx20
+)

@@ -1,0 +1,63 @@
+import GRDB
+
+/// What went wrong with the log, in which operation, and whether trying again can help.
+package struct EventLogError: Error, CustomStringConvertible {
+    package enum Code: Sendable, Equatable {
+        /// The URL is not one this build speaks.
+        case badURL(String)
+        /// The directory cannot be used: a network file system, not a directory, not writable.
+        case unusableDirectory(String)
+        case unknownTopic(String)
+        /// The topic exists with another number of partitions or another clean-up policy.
+        case topicMismatch(topic: String, found: String, wanted: String)
+        /// Another process has taken the partition over; nothing of the unit was written.
+        case fenced(group: String, topic: String, partition: Int)
+        /// A record of the log does not decode: the file is damaged.
+        case corrupt(topic: String, partition: Int, offset: Int64)
+        /// The log was written by a newer version of this program.
+        case newerSchema(found: Int, known: Int)
+        case storage
+    }
+
+    package let code: Code
+    package let operation: String
+    package let isRetriable: Bool
+    package let cause: (any Error)?
+
+    package init(_ code: Code, during operation: String, isRetriable: Bool = false, cause: (any Error)? = nil) {
+        self.code = code
+        self.operation = operation
+        self.isRetriable = isRetriable
+        self.cause = cause
+    }
+
+    /// Wraps whatever a database closure threw.
+    init(_ error: any Error, during operation: String) {
+        if let known = error as? EventLogError {
+            self = known
+        } else if let database = error as? DatabaseError {
+            let retriable = [.SQLITE_BUSY, .SQLITE_LOCKED, .SQLITE_FULL, .SQLITE_IOERR].contains(database.resultCode)
+            self.init(.storage, during: operation, isRetriable: retriable, cause: database)
+        } else {
+            self.init(.storage, during: operation, cause: error)
+        }
+    }
+
+    package var description: String {
+        let what =
+            switch code {
+            case .badURL(let url): "\"\(url)\" is not a log URL; write local:DIRECTORY"
+            case .unusableDirectory(let why): why
+            case .unknownTopic(let name): "topic \"\(name)\" does not exist"
+            case .topicMismatch(let topic, let found, let wanted): "topic \"\(topic)\" has \(found), but the project wants \(wanted)"
+            case .fenced(let group, let topic, let partition):
+                "another process took over partition \(partition) of \(topic) for \(group); this one stops"
+            case .corrupt(let topic, let partition, let offset):
+                "the record at \(topic)/\(partition)/\(offset) is damaged; restore the directory from a backup"
+            case .newerSchema(let found, let known):
+                "the log has schema \(found), this program knows \(known); use the program that wrote it or a newer one"
+            case .storage: cause.map { String(describing: $0) } ?? "the storage failed"
+            }
+        return "event log: \(operation): \(what)"
+    }
+}
