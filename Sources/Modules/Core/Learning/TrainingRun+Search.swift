@@ -1,0 +1,129 @@
+import Domain
+import Inference
+import Statistics
+import Table
+
+/// The rows of one split with their matrices, made once and shared by every trial.
+struct Fold {
+    let trainingTable: Table
+    let judgingTable: Table
+    let trainingTargets: [Double]
+    let judgingTargets: [Double]
+    /// Filled and spread, for trees.
+    let plain: Pipeline
+    /// Scaled as well, for linear models.
+    let scaled: Pipeline
+    let plainTraining: BoostedTrees.Matrix
+    let plainLabels: [Float]
+    let plainJudging: [Double]
+    let scaledJudging: [Double]
+    /// The sums over the training rows; one factorisation a penalty remains.
+    let ridge: Ridge?
+
+    init(_ rows: TrainingRows, training: [Int], judging: [Int], _ definition: TrainingDefinition) throws(TrainingRun.Error) {
+        let trainingTable = rows.table.gathered(training)
+        let judgingTable = rows.table.gathered(judging)
+        let trainingTargets = training.map { rows.targets[$0] }
+        self.trainingTable = trainingTable
+        self.judgingTable = judgingTable
+        self.trainingTargets = trainingTargets
+        judgingTargets = judging.map { rows.targets[$0] }
+        let needsRidge = definition.candidates.contains { $0.kind == .ridge }
+        do throws(Table.Error) {
+            let plain = try Pipeline.fit(trainingTable, features: definition.features, missing: definition.missing, scaled: false)
+            let scaled = try Pipeline.fit(trainingTable, features: definition.features, missing: definition.missing, scaled: true)
+            plainTraining = BoostedTrees.Matrix(
+                values: try plain.matrix(trainingTable).map(Float.init), rows: training.count, columns: plain.width, names: plain.outputNames)
+            plainJudging = try plain.matrix(judgingTable)
+            scaledJudging = try scaled.matrix(judgingTable)
+            let scaledTraining = try scaled.matrix(trainingTable)
+            ridge = needsRidge ? try? Ridge(matrix: scaledTraining, columns: scaled.width, labels: trainingTargets) : nil
+            self.plain = plain
+            self.scaled = scaled
+        } catch {
+            throw .table(error)
+        }
+        plainLabels = trainingTargets.map(Float.init)
+    }
+}
+
+extension TrainingRun {
+    private struct FitFailure: Swift.Error, CustomStringConvertible {
+        let description: String
+    }
+
+    /// Tries settings of the candidates in turn until the trials or the seconds are spent; at least one is finished.
+    func search(_ rows: TrainingRows, _ split: Split) throws(Error) -> [Trial] {
+        guard !definition.candidates.isEmpty else { throw .noTrial("the definition names none") }
+        var folds: [Fold] = []
+        for part in split.folds { folds.append(try Fold(rows, training: part.training, judging: part.judging, definition)) }
+        var searches = definition.candidates.enumerated().map {
+            ParzenSearch(ranges: $1.search, seed: definition.budget.seed &+ UInt64($0))
+        }
+        let start = clock()
+        var trials: [Trial] = []
+        var failure: String?
+        for number in 0..<max(1, definition.budget.trials) {
+            if number > 0, clock() - start >= definition.budget.seconds {
+                report("the budget of \(definition.budget.seconds) s ended the search after \(number) trials")
+                break
+            }
+            let index = number % definition.candidates.count
+            let candidate = definition.candidates[index]
+            let values = searches[index].propose()
+            let parameters = zip(candidate.search, values).map { (name: $0.name, value: $1) }
+            var scores: [Double] = []
+            do {
+                for fold in folds { scores.append(try score(fold, candidate.kind, parameters)) }
+            } catch {
+                failure = failure ?? String(describing: error)
+                scores.append(.infinity)
+            }
+            let trial = Trial(kind: candidate.kind, parameters: parameters, foldScores: scores)
+            searches[index].record(values, score: trial.score)
+            trials.append(trial)
+            report("trial \(number + 1): \(trial.description), cross-validated \(definition.metric.rawValue) \(Gate.Verdict.short(trial.score))")
+        }
+        if let failure, !trials.contains(where: { $0.score.isFinite }) { throw .noTrial(failure) }
+        return trials
+    }
+
+    private func score(
+        _ fold: Fold, _ kind: TrainingDefinition.Candidate.Kind, _ parameters: [(name: String, value: Double)]
+    ) throws -> Double {
+        let model = try fit(fold, kind, parameters).model
+        let matrix = kind == .ridge ? fold.scaledJudging : fold.plainJudging
+        let predictions = try model.outputs(matrix: matrix, rows: fold.judgingTargets.count)
+        guard let errors = RegressionErrors(predictions: predictions, truths: fold.judgingTargets) else {
+            throw FitFailure(description: "a validation block is empty")
+        }
+        return switch definition.metric {
+        case .mae: errors.mae
+        case .rmse: errors.rmse
+        }
+    }
+
+    /// Fits one setting on a fold's training rows.
+    func fit(
+        _ fold: Fold, _ kind: TrainingDefinition.Candidate.Kind, _ parameters: [(name: String, value: Double)]
+    ) throws -> FittedModel {
+        let inputs = try definition.features.map { Model.Input(name: $0, type: try fold.trainingTable.column($0).type) }
+        func value(_ name: String) -> Double? { parameters.first { $0.name == name }?.value }
+        switch kind {
+        case .ridge:
+            guard let ridge = fold.ridge else { throw FitFailure(description: "the rows do not make a ridge regression") }
+            let linear = try ridge.solve(alpha: value("alpha") ?? 1)
+            return FittedModel(model: try Model(inputs: inputs, pipeline: fold.scaled, estimator: .linear(linear)), trees: nil)
+        case .xgboost:
+            let known = ["max_depth", "eta", "rounds"]
+            let other = parameters.filter { !known.contains($0.name) }
+            let bytes = try boost(
+                fold.plainTraining, fold.plainLabels,
+                BoostedTrees.Parameters(
+                    maxDepth: Int(value("max_depth") ?? 6), eta: value("eta") ?? 0.3, rounds: Int(value("rounds") ?? 100),
+                    other: Dictionary(other.map { ($0.name, $0.value) }, uniquingKeysWith: { $1 }), seed: definition.budget.seed))
+            let forest = try BoostedModel(bytes: bytes)
+            return FittedModel(model: try Model(inputs: inputs, pipeline: fold.plain, estimator: .boosted(forest)), trees: bytes)
+        }
+    }
+}
