@@ -26,7 +26,9 @@ struct ArrowDecoder {
         case .uint16: return ints(source, UInt16.self)
         case .uint32: return ints(source, UInt32.self)
         case .uint64:
-            return Column(column, .int(try checked(source, UInt64.self, "does not fit 64 bits with a sign") { Int64(exactly: $0) }), nulls: source.nulls)
+            return Column(
+                column, .int(try checked(source, UInt64.self, "does not fit 64 bits with a sign") { Int64(exactly: $0) }),
+                nulls: source.nulls)
         case .float16: return doubles(source, UInt16.self) { Self.double(half: $0) }
         case .float32: return doubles(source, Float.self) { Double($0) }
         case .float64: return doubles(source, Double.self) { $0 }
@@ -37,7 +39,9 @@ struct ArrowDecoder {
         case .decimal(8, let scale): return doubles(source, Int64.self) { Self.double(Int128($0), scale: scale) }
         case .decimal(_, let scale): return doubles(source, Int128.self) { Self.double($0, scale: scale) }
         case .days:
-            return Column(column, .time(try checked(source, Int32.self, "is outside the years 1 to 9999") { Self.inRange(Int64($0) * 86_400_000) }), nulls: source.nulls)
+            return Column(
+                column, .time(try checked(source, Int32.self, "is outside the years 1 to 9999") { Self.inRange(Int64($0) * 86_400_000) }),
+                nulls: source.nulls)
         case .timestamp(let unit):
             let times = try checked(source, Int64.self, "is outside the years 1 to 9999") { Self.milliseconds($0, unit) }
             return Column(column, .time(times), nulls: source.nulls)

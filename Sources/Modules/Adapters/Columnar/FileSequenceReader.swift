@@ -97,7 +97,7 @@ package final class FileSequenceReader: BatchReader {
             one.columns = [name]
             do throws(ColumnarError) {
                 present += try TableFile.reader(path: path, options: one).schema
-            } catch where error.code == .unknownColumn {
+            } catch  where error.code == .unknownColumn {
                 continue
             }
         }

@@ -83,7 +83,11 @@ struct JSONLinesInference {
                 continue
             }
             if known == kind { continue }
-            if let common = Self.common(known, kind) { kinds[name] = common } else if firstConflict[name] == nil { firstConflict[name] = number }
+            if let common = Self.common(known, kind) {
+                kinds[name] = common
+            } else if firstConflict[name] == nil {
+                firstConflict[name] = number
+            }
         }
     }
 

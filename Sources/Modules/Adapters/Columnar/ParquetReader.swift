@@ -21,15 +21,29 @@ package final class ParquetReader: BatchReader {
 
     private init(_ input: ArrowInput, _ options: ReadOptions) throws(ColumnarError) {
         var rows: Int64 = 0
-        let stream = try ArrowStream(file: input.name) { stream, error in
-            input.withInput { input in
-                withCStrings(options.columns) { names, count in
-                    carrow_open_parquet(input, names, count, Int64(options.batchRows), stream, &rows, error)
-                }
-            }
+        let stream = try Self.open(input, options.columns, options.batchRows, &rows)
+        let names = stream.fields.map(\.name)
+        if let columns = options.columns, !Set(columns).isSubset(of: names) {
+            // The stream holds only what was found of the columns asked for; the message wants all there are.
+            let known = try Self.open(input, nil, 1, &rows).fields.map(\.name)
+            _ = try stream.chosen(columns, known: known)
         }
         rowCount = rows
         batches = try ArrowBatches(stream, options)
+    }
+
+    private static func open(
+        _ input: ArrowInput, _ columns: [String]?, _ batchRows: Int, _ rows: inout Int64
+    ) throws(ColumnarError) -> ArrowStream {
+        var count: Int64 = 0
+        defer { rows = count }
+        return try ArrowStream(file: input.name) { stream, error in
+            input.withInput { input in
+                withCStrings(columns) { names, nameCount in
+                    carrow_open_parquet(input, names, nameCount, Int64(batchRows), stream, &count, error)
+                }
+            }
+        }
     }
 
     package func next() throws(ColumnarError) -> Table? { try batches.next().map { columns throws(ColumnarError) in try table(columns) } }

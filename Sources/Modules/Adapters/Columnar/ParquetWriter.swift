@@ -28,7 +28,9 @@ package final class ParquetWriter {
         var schema = ArrowExport.schema(columns)
         var error = CArrowError()
         let made =
-            output.map { $0.temporaryPath.withCString { carrow_parquet_writer($0, &schema, compression.rawValue, Int64(rowGroupRows), &error) } }
+            output.map {
+                $0.temporaryPath.withCString { carrow_parquet_writer($0, &schema, compression.rawValue, Int64(rowGroupRows), &error) }
+            }
             ?? carrow_parquet_writer(nil, &schema, compression.rawValue, Int64(rowGroupRows), &error)
         guard let made else { throw ColumnarError(error, "write", file: name) }
         writer = made
