@@ -31,6 +31,8 @@ let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let metrics = Target.Dependency.product(name: "Metrics", package: "swift-metrics")
 let coreMetrics = Target.Dependency.product(name: "CoreMetrics", package: "swift-metrics")
 let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
+let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
+let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
 let systemPackage = Target.Dependency.product(name: "SystemPackage", package: "swift-system")
 let unixSignals = Target.Dependency.product(name: "UnixSignals", package: "swift-service-lifecycle")
 
@@ -61,7 +63,7 @@ let modules: [Module] = [
     Module(name: "ObjectStore", layer: .adapters, uses: ["Domain"], tested: true),
     Module(
         name: "Web", layer: .adapters, uses: ["Domain", "Telemetry"],
-        products: [hummingbird, httpClient, httpTypes, lifecycle, logging, metrics, nioCore], tested: true),
+        products: [hummingbird, httpClient, httpTypes, lifecycle, logging, metrics, nioCore, nioHTTP1, nioPosix], tested: true),
 
     Module(
         name: "FeatureStore", layer: .stores,
@@ -70,8 +72,8 @@ let modules: [Module] = [
         name: "Tracking", layer: .stores, uses: ["Domain", "ObjectStore", "Web"],
         products: [grdb, httpClient, logging], tested: true),
     Module(
-        name: "Registry", layer: .stores, uses: ["Domain", "Table", "Inference", "Columnar", "ObjectStore", "Tracking"],
-        tested: true),
+        name: "Registry", layer: .stores, uses: ["Domain", "Table", "Inference", "Columnar", "ObjectStore", "Web", "Tracking"],
+        products: [grdb], tested: true),
 
     Module(
         name: "ProduceRole", layer: .roles,

@@ -1,0 +1,38 @@
+package import Hummingbird
+package import HTTPTypes
+import NIOCore
+
+extension Response {
+    /// JSON text as the whole answer.
+    package static func json(_ bytes: [UInt8], status: HTTPResponse.Status = .ok) -> Response {
+        bytesAnswer(bytes, type: "application/json", status: status)
+    }
+
+    package static func text(_ text: String, status: HTTPResponse.Status = .ok, type: String = "text/plain; charset=utf-8") -> Response {
+        bytesAnswer(Array(text.utf8), type: type, status: status)
+    }
+
+    /// A page of ours: it may run no script and load nothing from elsewhere.
+    package static func page(_ page: Page, status: HTTPResponse.Status = .ok) -> Response {
+        var response = text(page.render(), status: status, type: "text/html; charset=utf-8")
+        response.headers[.contentSecurityPolicy] = Page.contentSecurityPolicy
+        response.headers[.cacheControl] = "no-store"
+        return response
+    }
+
+    private static func bytesAnswer(_ bytes: [UInt8], type: String, status: HTTPResponse.Status) -> Response {
+        Response(status: status, headers: [.contentType: type], body: ResponseBody(byteBuffer: ByteBuffer(bytes: bytes)))
+    }
+}
+
+extension Request {
+    /// The whole body.
+    /// - Throws: 413 when it is larger than `limit` bytes.
+    package func bytes(upTo limit: Int) async throws -> [UInt8] {
+        let buffer = try await body.collect(upTo: limit)
+        return Array(buffer.readableBytesView)
+    }
+
+    /// The pairs of the query string, decoded, in order.
+    package var query: [(name: String, value: String)] { uri.query.map { URLText.query($0) } ?? [] }
+}

@@ -1,0 +1,76 @@
+package import Hummingbird
+package import HTTPTypes
+package import Logging
+import NIOCore
+import ServiceLifecycle
+
+/// An HTTP/1.1 server as a service: it listens, answers through a role's router, and drains when asked to stop.
+///
+/// Every request meets a limit on its body and on its time; whatever a handler throws becomes an answer. Binds loopback
+/// unless told otherwise.
+package struct HTTPHost: Service {
+    /// Host names what could not be bound.
+    package struct CannotListen: Error, CustomStringConvertible {
+        package let place: ListeningAddress.Place
+        package let cause: any Error
+        package var description: String { "cannot listen on \(place): \(cause)" }
+    }
+
+    /// A connection that is silent this long is closed.
+    package static var idleTimeout: Duration { .seconds(75) }
+
+    /// Becomes known when the host listens.
+    package let address = ListeningAddress()
+    private let place: ListeningAddress.Place
+    private let responder: LimitedResponder
+    private let logger: Logger
+    private let onListening: @Sendable (ListeningAddress.Place) async -> Void
+
+    /// - Parameters:
+    ///   - role: Label of the request metrics.
+    ///   - port: 0 lets the system choose; see ``address``.
+    ///   - responder: Usually a router's.
+    ///   - limits: What a request may cost, decided from its head.
+    ///   - failure: The answer to an error that a handler threw.
+    ///   - onListening: Called once, before the first request is accepted.
+    package init(
+        role: String, host: String = "127.0.0.1", port: Int, responder: some HTTPResponder<WebContext>,
+        limits: @escaping @Sendable (HTTPRequest) -> HTTPLimits = { _ in HTTPLimits() },
+        failure: @escaping @Sendable (any Error, Request) -> Response? = { _, _ in nil },
+        logger: Logger, onListening: @escaping @Sendable (ListeningAddress.Place) async -> Void = { _ in }
+    ) {
+        place = ListeningAddress.Place(host: host, port: port)
+        self.responder = LimitedResponder(inner: responder, limits: limits, failure: failure, meter: RequestMeter(role: role))
+        self.logger = logger
+        self.onListening = onListening
+    }
+
+    package func run() async throws {
+        let application = Application(
+            responder: responder,
+            server: .http1(configuration: .init(idleTimeout: .nanoseconds(75_000_000_000))),
+            configuration: ApplicationConfiguration(address: .hostname(place.host, port: place.port)),
+            onServerRunning: { channel in
+                let bound = ListeningAddress.Place(host: place.host, port: channel.localAddress?.port ?? place.port)
+                logger.info("listening", metadata: ["address": "\(bound)"])
+                await onListening(bound)
+                address.resolve(.success(bound))
+            },
+            logger: quiet)
+        do {
+            try await application.run()
+            address.resolve(.failure(CancellationError()))
+        } catch {
+            address.resolve(.failure(error))
+            if address.current == nil { throw CannotListen(place: place, cause: error) }
+            throw error
+        }
+    }
+
+    /// The framework speaks of every start and stop; only its warnings are facts for a reader.
+    private var quiet: Logger {
+        var logger = logger
+        logger.logLevel = max(logger.logLevel, .warning)
+        return logger
+    }
+}

@@ -1,0 +1,103 @@
+import Hummingbird
+import HTTPTypes
+import Logging
+import NIOCore
+
+/// Puts a role's routes behind the limits, the clock and the error answers that every request shares.
+struct LimitedResponder: HTTPResponder {
+    typealias Context = WebContext
+
+    let inner: any HTTPResponder<WebContext>
+    let limits: @Sendable (HTTPRequest) -> HTTPLimits
+    let failure: @Sendable (any Error, Request) -> Response?
+    let meter: RequestMeter
+
+    func respond(to request: Request, context: WebContext) async throws -> Response {
+        let start = ContinuousClock.now
+        var response: Response
+        do {
+            response = try await answer(request, context)
+        } catch {
+            response = errorAnswer(error, request, context)
+        }
+        response.headers[Self.contentTypeOptions] = "nosniff"
+        // A HEAD asks for the head alone, whoever answered.
+        if request.method == .head { response = response.createHeadResponse() }
+        meter.record(request, route: context.endpointPath, status: response.status.code, duration: ContinuousClock.now - start)
+        return response
+    }
+
+    private static let contentTypeOptions = HTTPField.Name("X-Content-Type-Options") ?? .contentType
+
+    private func answer(_ request: Request, _ context: WebContext) async throws -> Response {
+        let limits = limits(request.head)
+        var request = request
+        if let text = request.headers[.contentLength] {
+            guard let length = Int(text), length >= 0 else { throw HTTPError(.badRequest, message: "bad Content-Length") }
+            guard length <= limits.maxBodyBytes else { throw HTTPError(.contentTooLarge, message: Self.tooLarge(limits.maxBodyBytes)) }
+        } else if request.headers.contains(.transferEncoding) {
+            let body = request.body
+            request.body = RequestBody(asyncSequence: CountedBody(base: body, limit: limits.maxBodyBytes))
+        }
+        guard let timeout = limits.timeout else { return try await inner.respond(to: request, context: context) }
+        return try await Self.within(timeout) { [inner, request] in try await inner.respond(to: request, context: context) }
+    }
+
+    static func tooLarge(_ limit: Int) -> String { "the body is larger than \(limit) bytes" }
+
+    /// The first of the answer and the time-out counts; the other is cancelled.
+    private static func within(_ timeout: Duration, _ body: @escaping @Sendable () async throws -> Response) async throws -> Response {
+        try await withThrowingTaskGroup(of: Response?.self) { group in
+            group.addTask { try await body() }
+            group.addTask {
+                try await Task.sleep(for: timeout)
+                return nil
+            }
+            defer { group.cancelAll() }
+            guard let first = try await group.next(), let response = first else {
+                throw HTTPError(.serviceUnavailable, message: "the request took longer than \(timeout)")
+            }
+            return response
+        }
+    }
+
+    private func errorAnswer(_ error: any Error, _ request: Request, _ context: WebContext) -> Response {
+        if let response = failure(error, request) { return response }
+        var status = HTTPResponse.Status.internalServerError
+        var message = "internal error; the server's log has the details"
+        if let known = error as? HTTPError {
+            status = known.status
+            message = known.body ?? known.status.reasonPhrase
+        } else if let known = error as? any HTTPResponseError {
+            status = known.status
+            message = known.status.reasonPhrase
+        } else {
+            context.logger.error(
+                "request failed",
+                metadata: ["method": "\(request.method.rawValue)", "path": "\(request.uri.path)", "error": "\(String(reflecting: error))"])
+        }
+        return .json(JSONWriter.object { $0.field("error", message) }, status: status)
+    }
+}
+
+/// A body of unknown length that stops being read when it grows beyond a limit.
+private struct CountedBody: AsyncSequence, Sendable {
+    typealias Element = ByteBuffer
+    let base: RequestBody
+    let limit: Int
+
+    struct AsyncIterator: AsyncIteratorProtocol {
+        var base: RequestBody.AsyncIterator
+        var left: Int
+        let limit: Int
+
+        mutating func next() async throws -> ByteBuffer? {
+            guard let buffer = try await base.next() else { return nil }
+            left -= buffer.readableBytes
+            guard left >= 0 else { throw HTTPError(.contentTooLarge, message: LimitedResponder.tooLarge(limit)) }
+            return buffer
+        }
+    }
+
+    func makeAsyncIterator() -> AsyncIterator { AsyncIterator(base: base.makeAsyncIterator(), left: limit, limit: limit) }
+}
