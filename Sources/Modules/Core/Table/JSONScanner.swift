@@ -141,3 +141,17 @@ package struct JSONScanner {
         guard at == end else { throw error("unexpected text after the value") }
     }
 }
+
+extension JSONScanner {
+    /// A whole text that is an array of strings.
+    package mutating func stringArray() throws(Error) -> [String] {
+        guard take(UInt8(ascii: "[")) else { throw error("expected an array") }
+        var strings: [String] = []
+        if !take(UInt8(ascii: "]")) {
+            repeat { strings.append(try string()) } while take(UInt8(ascii: ","))
+            guard take(UInt8(ascii: "]")) else { throw error("expected ',' or ']'") }
+        }
+        try finish()
+        return strings
+    }
+}

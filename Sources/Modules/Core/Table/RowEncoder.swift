@@ -1,4 +1,4 @@
-import Domain
+package import Domain
 
 /// Writes table rows as compact JSON objects: columns in order, bytes as ``JSONText`` says.
 package struct RowEncoder: Sendable {
@@ -24,6 +24,19 @@ package struct RowEncoder: Sendable {
         for (column, lead) in zip(table.columns, lead) {
             bytes += lead
             JSONText.append(column[row], to: &bytes)
+        }
+        bytes.append(UInt8(ascii: "}"))
+        return bytes
+    }
+
+    /// The JSON object of values in the encoder's column order.
+    package func encode(_ values: [Value]) -> [UInt8] {
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(24 * lead.count)
+        if lead.isEmpty { bytes.append(UInt8(ascii: "{")) }
+        for (value, lead) in zip(values, lead) {
+            bytes += lead
+            JSONText.append(value, to: &bytes)
         }
         bytes.append(UInt8(ascii: "}"))
         return bytes

@@ -142,3 +142,8 @@ extension ColumnBuilder {
         hasNull = hasNull || column.nulls != nil
     }
 }
+
+extension Table {
+    /// No columns, no rows.
+    package static let empty = Table(unchecked: [], rowCount: 0)
+}

@@ -1,0 +1,75 @@
+package import Domain
+import Expressions
+import Table
+
+/// What a column means, as a hash: equal hashes, equal values for equal input, whatever else the project file says.
+///
+/// A column's hash covers its normalised expression, the hashes of the columns it reads, what rows there are (key,
+/// window, filter, stream rules) and the version of the engine's semantics. Adding a column leaves the others alone.
+package enum DefinitionHash {
+    /// Raised when the engine computes something differently from before.
+    static let engineVersion = "1"
+
+    /// The hash of every declared column, by view and column name.
+    package static func columns(of views: CompiledViews, stream: StreamDefinition?) -> [String: [String: ContentHash]] {
+        var hashes: [String: [String: ContentHash]] = [:]
+        var rows: [ContentHash] = []
+        let root = rowsHash(of: stream)
+        for (index, view) in views.views.enumerated() {
+            let parentRows = views.upstream[index].map { rows[$0] } ?? root
+            let parent = views.upstream[index].map { hashes[views.views[$0].definition.name] ?? [:] } ?? fieldHashes(stream)
+            let own = rowsHash(of: view.definition, parent: parentRows)
+            rows.append(own)
+            hashes[view.definition.name] = columns(of: view, rows: own, parent: parent)
+        }
+        return hashes
+    }
+
+    private static func columns(
+        of view: CompiledView, rows: ContentHash, parent: [String: ContentHash]
+    ) -> [String: ContentHash] {
+        var known = parent, own: [String: ContentHash] = [:]
+        for column in view.definition.columns {
+            let ancestors = column.expression.columnReferences.sorted().map { "\($0)=\(known[$0]?.hex ?? $0)" }
+            let hash = ContentHash(
+                of: ([engineVersion, rows.hex, column.name, column.expression.normalised] + ancestors).joined(separator: "\n"))
+            // A function with several outputs names them after the column: macd, macd_signal, macd_hist.
+            for output in view.schema.declared where output.name == column.name || isPart(output.name, of: column.name, in: view) {
+                own[output.name] = hash
+            }
+            if known[column.name] == nil { known[column.name] = hash }
+        }
+        return own
+    }
+
+    private static func isPart(_ output: String, of column: String, in view: CompiledView) -> Bool {
+        output.hasPrefix(column + "_") && !view.definition.columns.contains { $0.name == output }
+            && !view.definition.columns.contains { $0.name.utf8.count > column.utf8.count && output.hasPrefix($0.name + "_") }
+    }
+
+    private static func rowsHash(of stream: StreamDefinition?) -> ContentHash {
+        guard let stream else { return ContentHash(of: "table") }
+        var parts = [stream.key.joined(separator: ","), stream.time]
+        if let dedupe = stream.dedupe { parts.append("dedupe \(dedupe.field) \(dedupe.keep)") }
+        parts += stream.require.map { "require \($0.condition.normalised)" }
+        return ContentHash(of: parts.joined(separator: "\n"))
+    }
+
+    private static func rowsHash(of view: ViewDefinition, parent: ContentHash) -> ContentHash {
+        var parts = [parent.hex]
+        if let window = view.window {
+            parts.append("window \(window.length) \(window.grace) \(window.gaps.rawValue) \(window.maxGap)")
+        }
+        if let filter = view.filter { parts.append("where \(filter.normalised)") }
+        return ContentHash(of: parts.joined(separator: "\n"))
+    }
+
+    private static func fieldHashes(_ stream: StreamDefinition?) -> [String: ContentHash] {
+        var hashes: [String: ContentHash] = [:]
+        for field in stream?.fields ?? [] {
+            hashes[field.name] = ContentHash(
+                of: "\(field.name) \(field.type.rawValue) \(field.isOptional) \(field.sources.joined(separator: ","))")
+        }
+        return hashes
+    }
+}

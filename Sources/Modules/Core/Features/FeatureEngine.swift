@@ -1,0 +1,143 @@
+package import Domain
+import Expressions
+package import Streaming
+package import Table
+
+/// Computes the views of one stream for one partition: the only code that computes features, whether rows come from the
+/// live log, from files, or again after a crash.
+///
+/// The rows of an entity depend only on the sequence of that entity's records: not on batch sizes, restarts, or what
+/// other entities do.
+package struct FeatureEngine: Sendable {
+    package let views: CompiledViews
+    /// Definition hash of every column, by view and column.
+    package let hashes: [String: [String: ContentHash]]
+    private var intake: StreamIntake
+    private var operators: [ViewOperator]
+    private var hasSavedMeta = false
+    private var savedKeys = 0
+
+    package init(stream: StreamDefinition, views: CompiledViews) throws(ExpressionError) {
+        self.views = views
+        hashes = DefinitionHash.columns(of: views, stream: stream)
+        intake = try StreamIntake(stream)
+        operators = views.views.map(ViewOperator.init)
+    }
+
+    package var pendingCount: Int { intake.pendingCount }
+
+    /// The entity of a row, by its number.
+    package func entity(_ number: Int) -> EntityKey { intake.keys.entities[number] }
+
+    /// Takes one event of the log; see ``StreamIntake/addEvent(_:hasKey:offset:ingestedAt:)``.
+    package mutating func addEvent(
+        _ value: UnsafeRawBufferPointer?, hasKey: Bool, offset: Int64, ingestedAt: EventTime.Milliseconds?
+    ) {
+        intake.addEvent(value, hasKey: hasKey, offset: offset, ingestedAt: ingestedAt)
+    }
+
+    package mutating func addTick(_ kind: Tick, key: EntityKey, time: EventTime.Milliseconds, offset: Int64) {
+        intake.addTick(kind, key: key, time: time, offset: offset)
+    }
+
+    /// Computes everything that the records taken since the last call lead to.
+    package mutating func process() -> EngineOutput {
+        let batch = intake.takeBatch()
+        var output = EngineOutput()
+        output.dead = batch.dead
+        output.duplicates = batch.duplicates
+        output.accepted = batch.events.rowCount
+        for index in operators.indices {
+            if let parent = views.upstream[index] {
+                output.rows.append(operators[index].process(output.rows[parent], keyCount: intake.keys.count, keys: intake.keys))
+            } else {
+                output.rows.append(operators[index].process(batch, keys: intake.keys, output: &output))
+            }
+        }
+        return output
+    }
+
+    // MARK: State
+
+    /// The state entries that changed since the last call.
+    package mutating func takeChanges() -> [EngineState.Entry] {
+        var entries: [EngineState.Entry] = []
+        if !hasSavedMeta {
+            entries.append(EngineState.metaEntry(hashes))
+            hasSavedMeta = true
+        }
+        for number in savedKeys..<intake.keys.count {
+            entries.append((JSONText.array([.string("key"), .string(intake.keys.entities[number].description)]), partsBytes(number)))
+        }
+        savedKeys = intake.keys.count
+        intake.takeChanges { key, part, bytes in
+            entries.append((JSONText.array([.string("dedupe"), .string(key.description), .string(part)]), bytes))
+        }
+        for index in operators.indices {
+            let name = operators[index].view.definition.name
+            let keys = intake.keys
+            operators[index].takeChanges { key, bytes in
+                entries.append((JSONText.array([.string("view"), .string(name), .string(keys.entities[key].description)]), bytes))
+            }
+        }
+        return entries
+    }
+
+    private func partsBytes(_ number: Int) -> [UInt8] {
+        var writer = BinaryWriter()
+        writer.write(count: intake.keys.parts[number].count)
+        for part in intake.keys.parts[number] { writer.write(part) }
+        return writer.bytes
+    }
+
+    /// Puts saved state back into a new engine.
+    /// - Throws: ``EngineState/Error`` when it was made with other definitions or is damaged; the engine is then useless.
+    package mutating func restore(_ entries: [EngineState.Entry]) throws(EngineState.Error) {
+        guard !entries.isEmpty else { return }
+        var saved: [[String]: [UInt8]] = [:]
+        for entry in entries {
+            guard let path = Self.path(entry.key) else { throw .damaged(view: "the key table") }
+            saved[path] = entry.value
+        }
+        guard let meta = saved[["meta"]] else { throw .damaged(view: "the meta entry") }
+        try EngineState.check(meta, against: hashes)
+        hasSavedMeta = true
+        var numbers: [String: Int] = [:]
+        for (path, bytes) in saved where path[0] == "key" && path.count == 2 { numbers[path[1]] = try restoreKey(bytes) }
+        savedKeys = intake.keys.count
+        for (path, bytes) in saved where path[0] == "view" && path.count == 3 {
+            guard let index = operators.firstIndex(where: { $0.view.definition.name == path[1] }), let key = numbers[path[2]] else {
+                throw .damaged(view: path[1])
+            }
+            try operators[index].restore(key: key, bytes: bytes)
+        }
+        for (entity, number) in numbers { try restoreDeduplication(entity, number, saved) }
+    }
+
+    private mutating func restoreKey(_ bytes: [UInt8]) throws(EngineState.Error) -> Int {
+        var reader = BinaryReader(bytes)
+        do {
+            var parts: [Value] = []
+            for _ in 0..<(try reader.readCount()) { parts.append(try reader.readValue()) }
+            return try intake.restoreKey(parts)
+        } catch { throw .damaged(view: "the key table") }
+    }
+
+    private mutating func restoreDeduplication(
+        _ entity: String, _ number: Int, _ saved: [[String]: [UInt8]]
+    ) throws(EngineState.Error) {
+        guard let position = saved[["dedupe", entity, "position"]] else { return }
+        var segments: [[UInt8]] = []
+        while let segment = saved[["dedupe", entity, "segment \(segments.count)"]] { segments.append(segment) }
+        do throws(BinaryReader.Damaged) {
+            try intake.restore(key: number, position: position, segments: segments)
+        } catch { throw .damaged(view: "deduplication") }
+    }
+
+    private static func path(_ key: [UInt8]) -> [String]? {
+        key.withUnsafeBytes { bytes in
+            var scanner = JSONScanner(bytes)
+            return try? scanner.stringArray()
+        }
+    }
+}

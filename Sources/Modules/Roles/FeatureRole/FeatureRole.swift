@@ -1,0 +1,58 @@
+package import Domain
+package import EventLog
+package import FeatureStore
+package import Features
+package import Logging
+package import ObjectStore
+package import ServiceLifecycle
+
+/// The `features` role: streams in, feature rows out, archived as they come.
+package struct FeatureRole: Service {
+    package let features: StreamFeatures
+    private let archives: [ViewArchive]
+    private let logger: Logger
+
+    /// How often the archive is looked after, and how many rows make a file worth writing before it closes.
+    private static let archiveInterval = Duration.seconds(30)
+    private static let archiveMinRows = 20_000
+
+    /// - Parameters:
+    ///   - compiled: The views of each stream; their topics exist.
+    ///   - wall: Milliseconds since the epoch.
+    package init(
+        compiled: [(stream: StreamDefinition, views: CompiledViews)], projectHash: ContentHash, log: EventLog, store: ObjectStore,
+        logger: Logger, wall: @escaping @Sendable () -> EventTime.Milliseconds, instance: String
+    ) throws {
+        self.logger = logger
+        features = try StreamFeatures(
+            compiled: compiled, projectHash: projectHash, log: log, logger: logger, wall: wall, instance: instance)
+        archives = compiled.flatMap { $0.views.views }.map { ViewArchive(view: $0, log: log, store: store) }
+    }
+
+    package func run() async throws {
+        try await cancelWhenGracefulShutdown {
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                group.addTask { try await features.run() }
+                group.addTask { try await archiveNowAndThen() }
+                try await group.waitForAll()
+            }
+        }
+    }
+
+    /// Writes everything that is not archived yet.
+    package func archiveAll() async throws {
+        for archive in archives {
+            let rows = try await archive.archive(minRows: 1)
+            if rows > 0 {
+                logger.info("rows archived", metadata: ["view": "\(archive.view.definition.name)", "rows": "\(rows)"])
+            }
+        }
+    }
+
+    private func archiveNowAndThen() async throws {
+        while !Task.isCancelled {
+            for archive in archives { _ = try await archive.archive(minRows: Self.archiveMinRows) }
+            do { try await Task.sleep(for: Self.archiveInterval) } catch { return }
+        }
+    }
+}

@@ -1,0 +1,87 @@
+package import Domain
+package import EventLog
+package import Features
+package import Logging
+
+/// Runs all partitions of all streams that this process can lease.
+package actor StreamFeatures {
+    private struct Slot {
+        let stream: StreamDefinition
+        let partition: Int
+        let worker: FeatureWorker
+    }
+
+    private let log: EventLog
+    private let logger: Logger
+    private let wall: @Sendable () -> EventTime.Milliseconds
+    private let owner: String
+    private var slots: [Slot] = []
+
+    /// Milliseconds until the partitions of a process that has stopped answering are free.
+    private static let leaseTime: Int64 = 10_000
+
+    /// - Parameters:
+    ///   - compiled: The views of each stream.
+    ///   - wall: Milliseconds since the epoch; leases of processes go by it, nothing that is computed does.
+    package init(
+        compiled: [(stream: StreamDefinition, views: CompiledViews)], projectHash: ContentHash, log: EventLog, logger: Logger,
+        wall: @escaping @Sendable () -> EventTime.Milliseconds, instance: String
+    ) throws {
+        self.log = log
+        self.logger = logger
+        self.wall = wall
+        owner = EventLog.ownerName(instance)
+        for (stream, views) in compiled {
+            for partition in 0..<StreamTopics.partitions {
+                let plan = FeatureWorker.Plan(stream: stream, views: views, partition: partition, projectHash: projectHash)
+                slots.append(Slot(stream: stream, partition: partition, worker: try FeatureWorker(plan, log: log, logger: logger)))
+            }
+        }
+    }
+
+    /// Takes what partitions are free, and renews what this process has.
+    /// - Returns: How many it holds now.
+    @discardableResult
+    package func lease() async throws -> Int {
+        var held = 0
+        for slot in slots {
+            let lease = try await log.acquire(
+                group: FeatureWorker.group(slot.stream), topic: slot.stream.topic, partition: slot.partition, owner: owner, now: wall(),
+                timeToLive: Self.leaseTime)
+            try await slot.worker.hold(lease)
+            if lease != nil { held += 1 }
+        }
+        return held
+    }
+
+    package func release() async throws {
+        for slot in slots {
+            if let lease = await slot.worker.lease { try await log.release(lease) }
+        }
+    }
+
+    /// Processes everything that the streams hold now, all partitions side by side.
+    /// - Returns: Records processed.
+    @discardableResult
+    package func drain() async throws -> Int {
+        try await withThrowingTaskGroup(of: Int.self) { group in
+            for slot in slots where await slot.worker.lease != nil { group.addTask { try await slot.worker.drain() } }
+            return try await group.reduce(0, +)
+        }
+    }
+
+    /// Processes until the task is cancelled; what is in flight is committed first.
+    package func run() async throws {
+        var renewed = ContinuousClock.now
+        try await lease()
+        while !Task.isCancelled {
+            let version = log.version
+            if ContinuousClock.now - renewed > .seconds(3) {
+                try await lease()
+                renewed = .now
+            }
+            if try await drain() == 0 { await log.waitForAppend(after: version, timeout: .milliseconds(100)) }
+        }
+        try await release()
+    }
+}

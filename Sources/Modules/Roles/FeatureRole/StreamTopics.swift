@@ -1,0 +1,24 @@
+package import EventLog
+package import Features
+
+/// The topics that a stream and its views live on.
+package enum StreamTopics {
+    /// Partitions of streams and views, which must agree so that a worker writes to the partition it reads.
+    package static var partitions: Int { 4 }
+
+    package static func plans(streams: [StreamDefinition], views: [ViewDefinition]) -> [EventLog.TopicPlan] {
+        streams.flatMap { stream in
+            [stream.topic, dead(stream), late(stream)].map { EventLog.TopicPlan(name: $0, partitions: partitions) }
+        }
+            + views.flatMap { view in
+                [
+                    EventLog.TopicPlan(name: view.topic, partitions: partitions),
+                    EventLog.TopicPlan(name: latest(view), partitions: partitions, isCompacted: true),
+                ]
+            }
+    }
+
+    package static func dead(_ stream: StreamDefinition) -> String { stream.topic + ".dead" }
+    package static func late(_ stream: StreamDefinition) -> String { stream.topic + ".late" }
+    package static func latest(_ view: ViewDefinition) -> String { view.topic + ".latest" }
+}

@@ -1,0 +1,40 @@
+import Domain
+
+/// The latest event time of every key a producer has sent, and which keys have fallen silent.
+struct KeyTimes: Sendable {
+    private struct Entry {
+        var time: EventTime.Milliseconds
+        var sentAt: Duration
+    }
+
+    private var entries: [[UInt8]: Entry] = [:]
+
+    /// - Parameter now: By the monotonic clock.
+    mutating func note(_ event: SourceEvent, now: Duration) {
+        guard let key = event.key else { return }
+        let time = max(entries[key]?.time ?? event.time, event.time)
+        entries[key] = Entry(time: time, sentAt: now)
+    }
+
+    /// One tick per key: its finite input has ended. In key order, so that two runs write the same bytes.
+    func endTicks() -> [Record] {
+        entries.sorted { $0.key.lexicographicallyPrecedes($1.key) }.map { Self.tick(.end, $0.key, $0.value.time) }
+    }
+
+    /// Ticks for the keys that have been silent for `patience`: their time has passed as the clock has.
+    mutating func idleTicks(now: Duration, patience: Duration) -> [Record] {
+        var ticks: [Record] = []
+        for (key, entry) in entries where now - entry.sentAt >= patience {
+            let silence = now - entry.sentAt
+            let (seconds, attoseconds) = silence.components
+            let time = entry.time + seconds * 1_000 + attoseconds / 1_000_000_000_000_000
+            entries[key] = Entry(time: time, sentAt: now)
+            ticks.append(Self.tick(.idle, key, time))
+        }
+        return ticks.sorted { ($0.key ?? []).lexicographicallyPrecedes($1.key ?? []) }
+    }
+
+    private static func tick(_ kind: Tick, _ key: [UInt8], _ time: EventTime.Milliseconds) -> Record {
+        Record(key: key, value: nil, timestamp: time, headers: [Record.Header(HeaderName.tick, kind.rawValue)])
+    }
+}

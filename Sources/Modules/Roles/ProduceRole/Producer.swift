@@ -1,0 +1,176 @@
+package import Domain
+package import EventLog
+package import Features
+package import Logging
+import Metrics
+
+/// Sends the events of one source to the topic of its stream, in order, and remembers how far it has come.
+///
+/// Events and position are written in one unit, so a killed producer goes on exactly where it stopped.
+package actor Producer {
+    package struct Clocks: Sendable {
+        /// Milliseconds since the epoch: stamps `ingested_at`, nothing else.
+        package let wall: @Sendable () -> EventTime.Milliseconds
+        /// Paces events and measures silence.
+        package let monotonic: @Sendable () -> Duration
+
+        package init(wall: @escaping @Sendable () -> EventTime.Milliseconds, monotonic: @escaping @Sendable () -> Duration) {
+            self.wall = wall
+            self.monotonic = monotonic
+        }
+    }
+
+    package struct Plan: Sendable {
+        package let source: String
+        package let topic: String
+        package let pace: Pace
+        /// Silence of a key after which a tick is written; `nil` for never.
+        package let idlePatience: Duration?
+        package let projectHash: ContentHash
+
+        package init(source: String, topic: String, pace: Pace, idlePatience: Duration?, projectHash: ContentHash) {
+            self.source = source
+            self.topic = topic
+            self.pace = pace
+            self.idlePatience = idlePatience
+            self.projectHash = projectHash
+        }
+    }
+
+    private let plan: Plan
+    private let makeSource: @Sendable () throws -> any EventSource
+    private let log: EventLog
+    private let clocks: Clocks
+    private let logger: Logger
+    private let headers: [Record.Header]
+    private let produced: Counter
+    private var source: (any EventSource)?
+    private var keyTimes = KeyTimes()
+    /// Events of the source that the log holds.
+    package private(set) var position: Int64 = 0
+    private var begun: (event: EventTime.Milliseconds, at: Duration)?
+    private var held: ArraySlice<SourceEvent> = []
+    private var isExhausted = false
+
+    /// Records of one write to the log.
+    private static let batchRecords = 10_000
+    /// How long a paced producer sleeps at most before it looks for silent keys again.
+    private static let longestNap = Duration.milliseconds(250)
+
+    /// - Parameter makeSource: Opens the source at its beginning; called once.
+    package init(
+        _ plan: Plan, log: EventLog, clocks: Clocks, logger: Logger, makeSource: @escaping @Sendable () throws -> any EventSource
+    ) {
+        self.plan = plan
+        self.log = log
+        self.clocks = clocks
+        self.logger = logger
+        self.makeSource = makeSource
+        headers = [
+            Record.Header(HeaderName.schemaVersion, "1"),
+            Record.Header(HeaderName.projectHash, String(plan.projectHash.hex.prefix(16))),
+        ]
+        produced = Counter(label: "mlops_produce_records_total", dimensions: [("source", plan.source), ("topic", plan.topic)])
+    }
+
+    /// First and last event time of a finite source.
+    package func span() throws -> ClosedRange<EventTime.Milliseconds>? { try makeSource().span() }
+
+    /// Sends events up to, and not including, the first one at or after `limit`.
+    /// - Returns: Whether the source has come to its end. The task's cancellation also ends the call.
+    @discardableResult
+    package func feed(until limit: EventTime.Milliseconds? = nil) async throws -> Bool {
+        try await open()
+        while !Task.isCancelled {
+            if held.isEmpty {
+                if isExhausted { return true }
+                held = try nextEvents()
+                continue
+            }
+            let ready = readyCount(until: limit)
+            if ready > 0 {
+                try await send(held.prefix(ready))
+                held = held.dropFirst(ready)
+            } else if let limit, let first = held.first, first.time >= limit {
+                return false
+            } else {
+                try await nap()
+            }
+        }
+        return isExhausted && held.isEmpty
+    }
+
+    /// Writes one tick per key: the finite input has ended.
+    package func finish() async throws {
+        let ticks = keyTimes.endTicks()
+        try await log.commit(LogUnit(group: group, outputs: [.init(topic: plan.topic, records: ticks)], state: [positionChange("done")]))
+        logger.info("source ended", metadata: ["source": "\(plan.source)", "events": "\(position)", "keys": "\(ticks.count)"])
+    }
+
+    private var group: String { "produce/\(plan.source)" }
+
+    private func positionChange(_ mark: String = "") -> LogUnit.StateChange {
+        LogUnit.StateChange(namespace: group, key: Array("position".utf8), value: Array("\(position) \(mark)".utf8))
+    }
+
+    private func open() async throws {
+        guard source == nil else { return }
+        let source = try makeSource()
+        self.source = source
+        let saved = try await log.state(namespace: group).first.map { String(decoding: $0.value, as: UTF8.self) }
+        let sent = saved.flatMap { Int64($0.prefix { $0 != " " }) } ?? 0
+        while position < sent {
+            let events = try source.next(Int(min(sent - position, 10_000)))
+            if events.isEmpty { break }
+            for event in events { keyTimes.note(event, now: clocks.monotonic()) }
+            position += Int64(events.count)
+        }
+        if position > 0 { logger.info("source goes on", metadata: ["source": "\(plan.source)", "from": "\(position)"]) }
+        if saved?.hasSuffix("done") == true { isExhausted = true }
+    }
+
+    private func nextEvents() throws -> ArraySlice<SourceEvent> {
+        let limit = plan.pace == .unlimited ? Self.batchRecords : 200
+        let events = try source?.next(limit) ?? []
+        if events.isEmpty { isExhausted = true }
+        return events[...]
+    }
+
+    /// How many of the held events may leave now.
+    private func readyCount(until limit: EventTime.Milliseconds?) -> Int {
+        guard let first = held.first else { return 0 }
+        let now = clocks.monotonic()
+        if begun == nil { begun = (first.time, now) }
+        guard let begun else { return 0 }
+        return held.prefix { event in
+            if let limit, event.time >= limit { return false }
+            return plan.pace.delay(event: event.time - begun.event, elapsed: now - begun.at) == .zero
+        }.count
+    }
+
+    private func send(_ events: ArraySlice<SourceEvent>) async throws {
+        let now = clocks.monotonic()
+        let headers = headers + [Record.Header(HeaderName.ingestedAt, String(clocks.wall()))]
+        var records: [Record] = []
+        records.reserveCapacity(events.count)
+        for event in events {
+            records.append(Record(key: event.key, value: event.value, timestamp: event.time, headers: headers))
+            keyTimes.note(event, now: now)
+        }
+        position += Int64(records.count)
+        try await log.commit(
+            LogUnit(group: group, outputs: [.init(topic: plan.topic, records: records)], state: [positionChange()]))
+        produced.increment(by: records.count)
+    }
+
+    /// Sleeps until the next event is due, and tells the log of keys that have fallen silent.
+    private func nap() async throws {
+        guard let first = held.first, let begun else { return }
+        let due = plan.pace.delay(event: first.time - begun.event, elapsed: clocks.monotonic() - begun.at)
+        do { try await Task.sleep(for: min(due, Self.longestNap)) } catch { return }
+        guard let idlePatience = plan.idlePatience else { return }
+        let ticks = keyTimes.idleTicks(now: clocks.monotonic(), patience: idlePatience)
+        guard !ticks.isEmpty else { return }
+        try await log.append(ticks, to: plan.topic)
+    }
+}

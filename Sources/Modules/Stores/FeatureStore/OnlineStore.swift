@@ -1,0 +1,84 @@
+package import Domain
+package import EventLog
+package import Features
+import Table
+
+/// The latest row of every entity of a view, held in memory and fed by the view's compacted topic.
+package actor OnlineStore {
+    package struct Row: Sendable {
+        /// The view's columns in schema order.
+        package let values: [Value]
+        /// From when on the row could have been known, milliseconds since the epoch.
+        package let availability: EventTime.Milliseconds
+        package let partition: Int
+        package let offset: Int64
+    }
+
+    package nonisolated let view: CompiledView
+    package nonisolated let columns: [String]
+    private let log: EventLog
+    private let topic: String
+    private let availabilityIndex: Int
+    private var rows: [EntityKey: Row] = [:]
+    private var positions: [Int64] = []
+    private var decoder: RowDecoder
+    /// Whether the store has reached the ends that the topic had when it was first read.
+    package private(set) var isReady = false
+
+    package init(view: CompiledView, log: EventLog) {
+        self.view = view
+        self.log = log
+        columns = view.schema.columns.map(\.name)
+        topic = view.definition.topic + ".latest"
+        availabilityIndex = columns.firstIndex(of: view.schema.metadata.availabilityColumn) ?? 0
+        decoder = RowDecoder(fields: view.schema.columns.map { RowDecoder.Field($0.name, $0.type, isOptional: true) })
+    }
+
+    package func row(for entity: EntityKey) -> Row? { rows[entity] }
+    package var count: Int { rows.count }
+    /// All entities, sorted.
+    package var entities: [EntityKey] { rows.keys.sorted() }
+
+    /// Reads what the topic holds now.
+    package func refresh() async throws {
+        if positions.isEmpty { positions = [Int64](repeating: 0, count: try await log.partitions(of: topic)) }
+        for partition in positions.indices {
+            while true {
+                let batch = try await log.read(topic: topic, partition: partition, from: positions[partition], limit: 10_000)
+                if !batch.isEmpty { try take(batch) }
+                positions[partition] = batch.nextOffset
+                if batch.count < 10_000 { break }
+            }
+        }
+        isReady = true
+    }
+
+    private func take(_ batch: RecordBatch) throws {
+        var entities: [(key: EntityKey, offset: Int64)] = []
+        try batch.forEach { record in
+            guard let key = record.key.flatMap({ EntityKey(bytes: $0) }) else { return }
+            guard let value = record.value else {
+                rows[key] = nil
+                return
+            }
+            try decoder.append(value)
+            entities.append((key, record.offset))
+        }
+        let columns = decoder.finish()
+        for (row, entity) in entities.enumerated() {
+            let values = columns.map { $0[row] }
+            rows[entity.key] = Row(
+                values: values, availability: Int64(values[availabilityIndex].number ?? 0), partition: batch.partition,
+                offset: entity.offset)
+        }
+    }
+
+    /// Follows the topic until the task is cancelled.
+    package func run() async throws {
+        while !Task.isCancelled {
+            let version = log.version
+            try await refresh()
+            await log.waitForAppend(after: version, timeout: .milliseconds(100))
+        }
+    }
+}

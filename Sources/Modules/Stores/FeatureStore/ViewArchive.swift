@@ -1,0 +1,80 @@
+package import Columnar
+package import Domain
+package import EventLog
+package import Features
+package import ObjectStore
+package import Table
+
+/// The history of a view as Parquet files in the object store, one folder a day of row time.
+///
+/// A file is named `<view>/day=<YYYY-MM-DD>/<partition>-<first>-<last>.parquet` by the offsets it covers and carries each
+/// row's offset in `_offset`; a row that two files hold, because the archiver was killed between writing and
+/// committing, is dropped by readers.
+package struct ViewArchive: Sendable {
+    package let view: CompiledView
+    private let log: EventLog
+    private let store: ObjectStore
+
+    package init(view: CompiledView, log: EventLog, store: ObjectStore) {
+        self.view = view
+        self.log = log
+        self.store = store
+    }
+
+    private static var group: String { "archive" }
+    static var offsetColumn: String { "_offset" }
+    private var topic: String { view.definition.topic }
+    var folder: String { "features/\(topic)" }
+
+    /// Rows of one file at most.
+    private static let fileRows = 100_000
+
+    /// Writes what one partition holds beyond the archive, if it is at least `minRows`.
+    /// - Returns: Rows archived.
+    package func archive(partition: Int, minRows: Int) async throws -> Int {
+        var total = 0
+        while true {
+            let from = try await log.committed(group: Self.group, topic: topic, partition: partition)
+            let end = try await log.endOffset(topic: topic, partition: partition)
+            guard end > from, end - from >= Int64(max(1, total > 0 ? 1 : minRows)) else { return total }
+            let batch = try await log.read(topic: topic, partition: partition, from: from, limit: Self.fileRows)
+            guard !batch.isEmpty else { return total }
+            try await write(try rows(of: batch), partition: partition)
+            try await log.commit(
+                LogUnit(group: Self.group, offsets: [.init(topic: topic, partition: partition, next: batch.nextOffset)]))
+            total += batch.count
+        }
+    }
+
+    /// Archives every partition of the view.
+    package func archive(minRows: Int) async throws -> Int {
+        var total = 0
+        for partition in 0..<(try await log.partitions(of: topic)) { total += try await archive(partition: partition, minRows: minRows) }
+        return total
+    }
+
+    private func write(_ table: Table, partition: Int) async throws {
+        guard case .int(let times) = table[view.schema.metadata.timestampColumn]?.values,
+            case .int(let offsets) = table[Self.offsetColumn]?.values
+        else { return }
+        var days: [Int64: [Int]] = [:]
+        for row in times.indices { days[times[row].flooredQuotient(by: 86_400_000), default: []].append(row) }
+        for (day, rows) in days.sorted(by: { $0.key < $1.key }) {
+            let (first, last) = (offsets[rows[0]], offsets[rows[rows.count - 1]])
+            let name = "\(folder)/day=\(EventTime.format(day * 86_400_000).prefix(10))/\(partition)-\(first)-\(last).parquet"
+            try await store.put(try ObjectPath(name), try ParquetWriter.bytes(of: table.gathered(rows), named: name))
+        }
+    }
+
+    /// The rows of a batch with their offsets.
+    func rows(of batch: RecordBatch) throws -> Table {
+        var decoder = RowDecoder(fields: view.schema.columns.map { RowDecoder.Field($0.name, $0.type, isOptional: true) })
+        var offsets: [Int64] = []
+        try batch.forEach { record in
+            guard let value = record.value else { return }
+            try decoder.append(value)
+            offsets.append(record.offset)
+        }
+        return try Table(decoder.finish() + [Column(Self.offsetColumn, .int(offsets))])
+    }
+}

@@ -1,0 +1,158 @@
+import Domain
+import Foundation
+import GRDB
+import Testing
+
+@testable import EventLog
+
+@Suite struct EventLogTests {
+    /// Runs `body` with a log in a folder of its own, which is removed afterwards.
+    private func withLog(_ body: (EventLog) async throws -> Void) async throws {
+        let directory = FileManager.default.temporaryDirectory.appending(path: "mlops-log-\(UUID().uuidString)").path
+        defer { try? FileManager.default.removeItem(atPath: directory) }
+        try await body(try await EventLog.open(url: "local:" + directory))
+    }
+
+    private func record(_ key: String, _ value: String, at time: Int64 = 0) -> Domain.Record {
+        Domain.Record(key: Array(key.utf8), value: Array(value.utf8), timestamp: time, headers: [.init("h", value)])
+    }
+
+    private func values(_ batch: RecordBatch) throws -> [String] {
+        try batch.records().map { String(decoding: $0.record.value ?? [], as: UTF8.self) }
+    }
+
+    @Test func `records come back in order with their keys, times and headers`() async throws {
+        try await withLog { log in
+            try await log.createTopics([.init(name: "t", partitions: 1)])
+            let sent = [record("a", "1", at: 5), Domain.Record(key: nil, value: nil, timestamp: -1), record("b", "3")]
+            try await log.append(sent, to: "t")
+            let batch = try await log.read(topic: "t", partition: 0, from: 0, limit: 100)
+            #expect(try batch.records().map(\.record) == sent)
+            #expect(try batch.records().map(\.offset) == [0, 1, 2])
+            #expect(batch.nextOffset == 3)
+        }
+    }
+
+    @Test func `reading goes on from any offset, across batches, up to the limit`() async throws {
+        try await withLog { log in
+            try await log.createTopics([.init(name: "t", partitions: 1)])
+            for batch in 0..<5 { try await log.append((0..<3).map { record("k", "\(batch * 3 + $0)") }, to: "t") }
+            for from in 0...15 {
+                for limit in 1...6 {
+                    let batch = try await log.read(topic: "t", partition: 0, from: Int64(from), limit: limit)
+                    let expected = (from..<max(from, min(15, from + limit))).map(String.init)
+                    #expect(try values(batch) == expected)
+                    #expect(batch.nextOffset == Int64(from + expected.count))
+                }
+            }
+        }
+    }
+
+    @Test func `a key always goes to the partition that Kafka's clients choose`() async throws {
+        // Reference values of the Java client's murmur2.
+        #expect(Int32(bitPattern: Murmur2.hash(Array("21".utf8))) == -973_932_308)
+        #expect(Int32(bitPattern: Murmur2.hash(Array("foobar".utf8))) == -790_332_482)
+        #expect(Int32(bitPattern: Murmur2.hash(Array("a-little-bit-long-string".utf8))) == -985_981_536)
+        try await withLog { log in
+            try await log.createTopics([.init(name: "t", partitions: 4)])
+            try await log.append((0..<40).map { record("k\($0)", "\($0)") }, to: "t")
+            var seen = 0
+            for partition in 0..<4 {
+                for stored in try await log.read(topic: "t", partition: partition, from: 0, limit: 100).records() {
+                    #expect(Murmur2.partition(of: stored.record.key, among: 4) == partition)
+                    seen += 1
+                }
+            }
+            #expect(seen == 40)
+        }
+    }
+
+    @Test func `a unit is written whole or not at all`() async throws {
+        try await withLog { log in
+            try await log.createTopics([.init(name: "in", partitions: 1), .init(name: "out", partitions: 1)])
+            var unit = LogUnit(
+                group: "g", outputs: [.init(topic: "out", records: [record("k", "1")])],
+                state: [.init(namespace: "s", key: [1], value: [2])], offsets: [.init(topic: "in", partition: 0, next: 7)])
+            try await log.commit(unit)
+            #expect(try await log.committed(group: "g", topic: "in", partition: 0) == 7)
+            #expect(try await log.state(namespace: "s").map(\.value) == [[2]])
+
+            unit.outputs.append(.init(topic: "nowhere", records: [record("k", "2")]))
+            unit.offsets = [.init(topic: "in", partition: 0, next: 9)]
+            await #expect(throws: EventLogError.self) { try await log.commit(unit) }
+            #expect(try await log.endOffset(topic: "out", partition: 0) == 1)
+            #expect(try await log.committed(group: "g", topic: "in", partition: 0) == 7)
+        }
+    }
+
+    @Test func `a compacted topic keeps the latest record of each key`() async throws {
+        try await withLog { log in
+            try await log.createTopics([.init(name: "t", partitions: 1, isCompacted: true)])
+            try await log.append([record("a", "1"), record("b", "2"), record("a", "3")], to: "t")
+            let all = try await log.read(topic: "t", partition: 0, from: 0, limit: 10)
+            #expect(try values(all) == ["2", "3"])
+            #expect(all.nextOffset == 3)
+            try await log.append([record("b", "4")], to: "t")
+            #expect(try values(await log.read(topic: "t", partition: 0, from: all.nextOffset, limit: 10)) == ["4"])
+        }
+    }
+
+    @Test func `a partition has one owner, and a late one is fenced`() async throws {
+        try await withLog { log in
+            try await log.createTopics([.init(name: "t", partitions: 1)])
+            let own = EventLog.ownerName("a"), other = EventLog.ownerName("b")
+            func acquire(_ owner: String, now: Int64) async throws -> Lease? {
+                try await log.acquire(group: "g", topic: "t", partition: 0, owner: owner, now: now, timeToLive: 100)
+            }
+            let first = try #require(try await acquire(own, now: 0))
+            #expect(try await acquire(other, now: 99) == nil)
+            let second = try #require(try await acquire(other, now: 100))
+            try await log.commit(LogUnit(group: "g", leases: [second]))
+            await #expect(throws: EventLogError.self) { try await log.commit(LogUnit(group: "g", leases: [first])) }
+            try await log.release(second)
+            #expect(try await acquire(own, now: 101) != nil)
+        }
+    }
+
+    @Test func `the partition of a dead process is free at once`() async throws {
+        try await withLog { log in
+            try await log.createTopics([.init(name: "t", partitions: 1)])
+            _ = try await log.acquire(group: "g", topic: "t", partition: 0, owner: "999999999:x", now: 0, timeToLive: 1_000_000)
+            #expect(
+                try await log.acquire(
+                    group: "g", topic: "t", partition: 0, owner: EventLog.ownerName("a"), now: 1, timeToLive: 10) != nil)
+        }
+    }
+
+    @Test func `a topic cannot change its partitions behind a project's back`() async throws {
+        try await withLog { log in
+            try await log.createTopics([.init(name: "t", partitions: 2)])
+            try await log.createTopics([.init(name: "t", partitions: 2)])
+            await #expect(throws: EventLogError.self) { try await log.createTopics([.init(name: "t", partitions: 3)]) }
+        }
+    }
+
+    @Test func `a waiting reader wakes when a record is appended`() async throws {
+        try await withLog { log in
+            try await log.createTopics([.init(name: "t", partitions: 1)])
+            let version = log.version
+            async let woken: Void = log.waitForAppend(after: version, timeout: .seconds(60))
+            try await log.append([record("k", "1")], to: "t")
+            await woken
+            #expect(log.version > version)
+        }
+    }
+
+    @Test(arguments: ["kafka://x:9092", "local:", "/tmp/x", ""])
+    func `a URL of another kind is refused by name`(url: String) async {
+        await #expect(throws: EventLogError.self) { _ = try await EventLog.open(url: url) }
+    }
+
+    @Test func `a log written by a newer program is refused`() async throws {
+        let directory = FileManager.default.temporaryDirectory.appending(path: "mlops-log-\(UUID().uuidString)").path
+        defer { try? FileManager.default.removeItem(atPath: directory) }
+        let log = try await EventLog.open(url: "local:" + directory)
+        try await log.write("age") { try $0.execute(sql: "PRAGMA user_version = 99") }
+        await #expect(throws: EventLogError.self) { _ = try await EventLog.open(url: "local:" + directory) }
+    }
+}
