@@ -82,6 +82,16 @@ struct GateTests {
         }
     }
 
+    @Test func `the rival that learnt longest decides which rows count`() {
+        let verdict = Self.gate().judge(
+            candidate: Self.errors(1),
+            rivals: [
+                .init(name: "a", predictions: Self.errors(2), learntUntil: 99 * Self.minute),
+                .init(name: "b", predictions: Self.errors(2), learntUntil: 199 * Self.minute),
+            ], rows: Self.rows(), latencyMicroseconds: 0)
+        #expect(verdict.countedRows == 200)
+    }
+
     @Test func `few blocks are insufficient evidence, however many rows they hold`() {
         let verdict = Self.gate().judge(
             candidate: Self.errors(1), rivals: [Self.baseline(2)], rows: Self.rows(horizon: 100 * Self.minute), latencyMicroseconds: 0)

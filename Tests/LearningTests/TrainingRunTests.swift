@@ -98,8 +98,9 @@ struct TrainingRunTests {
         #expect(outcome.trainingStart == 0)
     }
 
-    @Test func `the fitted imputer has seen the training rows only`() throws {
-        let outcome = try Self.run(Self.definition())
+    @Test(arguments: [ridge, xgboost])
+    func `the fitted imputer has seen the training rows only`(candidate: TrainingDefinition.Candidate) throws {
+        let outcome = try Self.run(Self.definition(candidates: [candidate]))
         let rows = try Self.rows()
         let training = rows.table.slice(0..<764).columns[0].numbers().filter { !$0.isNaN }.sorted()
         let median = (training[(training.count - 1) / 2] + training[training.count / 2]) / 2

@@ -1,3 +1,4 @@
+import Domain
 import Statistics
 import Testing
 
@@ -48,6 +49,20 @@ struct BlockBootstrapTests {
             return interval.upper - interval.lower
         }
         #expect(try width(20) > 3 * width(1))
+    }
+
+    @Test(arguments: [(0.95, 1.96), (0.8, 1.2816)])
+    func `for independent rows the interval is the normal one`(confidence: Double, deviations: Double) throws {
+        var random = RandomSource(seed: 9)
+        let rival = (0..<1_000).map { _ in random.uniform() }
+        let interval = try #require(
+            BlockBootstrap.improvement(
+                candidate: rival.map { _ in 0 }, rival: rival, blocks: blocks(1_000, of: 1), statistic: .mean, confidence: confidence,
+                replicates: 10_000, seed: 2))
+        let moments = Moments(rival)
+        let margin = try #require(moments.sampleDeviation) / 1_000.squareRoot() * deviations
+        #expect(close(moments.mean - interval.lower, margin, 0.04))
+        #expect(close(interval.upper - moments.mean, margin, 0.04))
     }
 
     @Test func `nothing to draw from has no interval`() {
