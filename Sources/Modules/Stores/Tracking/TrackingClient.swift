@@ -1,0 +1,210 @@
+package import Domain
+import Synchronization
+package import Web
+
+/// Runs and models over HTTP: how every role but the server itself reads and writes them.
+///
+/// Speaks MLflow's REST protocol, so any MLflow server answers it. Requests are retried within bounds; see ``JSONClient``.
+package struct TrackingClient: Sendable {
+    let http: JSONClient
+    private let places = ArtifactPlaces()
+    static let api = "/api/2.0/mlflow/"
+
+    /// - Parameter url: `http://host:port`.
+    package init(url: String, retry: RetryPolicy = RetryPolicy()) { http = JSONClient(baseURL: url, retry: retry) }
+
+    package init(http: JSONClient) { self.http = http }
+
+    package var url: String { http.baseURL }
+
+    // MARK: Experiments and runs
+
+    /// The id of an experiment by name; it is created when missing.
+    package func experiment(named name: String) async throws(TrackingFailure) -> String {
+        do throws(TrackingFailure) {
+            let answer = try await get("experiments/get-by-name", [("experiment_name", name)])
+            return try text(answer["experiment"]?["experiment_id"], "experiment_id")
+        } catch  where error.code == .doesNotExist {
+            do throws(TrackingFailure) {
+                let answer = try await post("experiments/create", isIdempotent: true) { $0.field("name", name) }
+                return try text(answer["experiment_id"], "experiment_id")
+            } catch  where error.code == .alreadyExists {
+                // Someone else made it in between.
+                let answer = try await get("experiments/get-by-name", [("experiment_name", name)])
+                return try text(answer["experiment"]?["experiment_id"], "experiment_id")
+            }
+        }
+    }
+
+    /// - Parameter experiment: An experiment's id.
+    package func createRun(
+        experiment: String, name: String, tags: [(String, String)] = [], startTime: EventTime.Milliseconds
+    ) async throws(TrackingFailure) -> Run {
+        let answer = try await post("runs/create") { writer in
+            writer.field("experiment_id", experiment)
+            writer.field("run_name", name)
+            writer.field("start_time", startTime)
+            writer.list("tags", tags) { $0.pair($1) }
+        }
+        let run = try run(answer["run"])
+        places.remember(run.info.artifactURI, of: run.info.id)
+        return run
+    }
+
+    package func run(id: String) async throws(TrackingFailure) -> Run {
+        let answer = try await get("runs/get", [("run_id", id)])
+        let run = try run(answer["run"])
+        places.remember(run.info.artifactURI, of: run.info.id)
+        return run
+    }
+
+    /// The runs of a page, newest first unless ordered otherwise.
+    package func searchRuns(
+        experiments: [String], filter: String = "", order: [String] = [], maxResults: Int = 1_000
+    ) async throws(TrackingFailure) -> [Run] {
+        let answer = try await post("runs/search", isIdempotent: true) { writer in
+            writer.list("experiment_ids", experiments) { $0.value($1) }
+            writer.field("filter", filter)
+            writer.list("order_by", order) { $0.value($1) }
+            writer.field("max_results", Int64(maxResults))
+        }
+        var runs: [Run] = []
+        for value in answer["runs"]?.array ?? [] { runs.append(try run(value)) }
+        return runs
+    }
+
+    /// Logs any number of items, in as many requests as the protocol's limits ask for. Each request is all or nothing;
+    /// sending one twice changes nothing.
+    package func logBatch(
+        run: String, params: [(String, String)] = [], metrics: [Metric] = [], tags: [(String, String)] = []
+    ) async throws(TrackingFailure) {
+        // Parameters and tags are the longest texts: 100 of 8,000 characters stay below the body limit of a megabyte.
+        for params in params.chunked(100) { try await sendBatch(run, params: params) }
+        for tags in tags.chunked(100) { try await sendBatch(run, tags: tags) }
+        for metrics in metrics.chunked(1_000) { try await sendBatch(run, metrics: metrics) }
+    }
+
+    private func sendBatch(
+        _ run: String, params: ArraySlice<(String, String)> = [], metrics: ArraySlice<Metric> = [], tags: ArraySlice<(String, String)> = []
+    ) async throws(TrackingFailure) {
+        _ = try await post("runs/log-batch", isIdempotent: true) { writer in
+            writer.field("run_id", run)
+            writer.list("params", params) { $0.pair($1) }
+            writer.list("tags", tags) { $0.pair($1) }
+            writer.list("metrics", metrics) { writer, metric in
+                writer.object { writer in
+                    writer.field("key", metric.key)
+                    writer.field("value", metric.value)
+                    writer.field("timestamp", metric.timestamp)
+                    writer.field("step", metric.step)
+                    writer.field("model_id", metric.modelID)
+                }
+            }
+        }
+    }
+
+    package func finish(run: String, status: RunStatus, endTime: EventTime.Milliseconds) async throws(TrackingFailure) {
+        _ = try await post("runs/update", isIdempotent: true) { writer in
+            writer.field("run_id", run)
+            writer.field("status", status.rawValue)
+            writer.field("end_time", endTime)
+        }
+    }
+
+    /// Records a dataset that the run read.
+    package func logInput(run: String, _ input: DatasetInput) async throws(TrackingFailure) {
+        _ = try await post("runs/log-inputs", isIdempotent: true) { writer in
+            writer.field("run_id", run)
+            writer.list("datasets", [input]) { writer, input in
+                writer.object { writer in
+                    writer.list("tags", input.tags) { $0.pair(($1.key, $1.value)) }
+                    writer.key("dataset")
+                    writer.object { writer in
+                        writer.field("name", input.name)
+                        writer.field("digest", input.digest)
+                        writer.field("source_type", input.sourceType)
+                        writer.field("source", input.source)
+                        writer.field("schema", input.schema)
+                        writer.field("profile", input.profile)
+                    }
+                }
+            }
+        }
+    }
+
+    // MARK: Requests
+
+    func get(_ path: String, _ query: [(name: String, value: String)]) async throws(TrackingFailure) -> JSONValue {
+        var call = JSONClient.Call(.get, Self.api + path)
+        call.query = query
+        return try await json(call)
+    }
+
+    func post(
+        _ path: String, isIdempotent: Bool = false, _ body: (inout JSONWriter) -> Void
+    ) async throws(TrackingFailure) -> JSONValue {
+        try await send(.post, path, isIdempotent: isIdempotent, body)
+    }
+
+    func send(
+        _ method: JSONClient.Method, _ path: String, isIdempotent: Bool, _ body: (inout JSONWriter) -> Void
+    ) async throws(TrackingFailure) -> JSONValue {
+        var call = JSONClient.Call(method, Self.api + path, isIdempotent: isIdempotent)
+        call.body = JSONWriter.object(body)
+        return try await json(call)
+    }
+
+    func json(_ call: JSONClient.Call) async throws(TrackingFailure) -> JSONValue {
+        do throws(HTTPFailure) { return try await http.json(call) } catch { throw TrackingFailure(error) }
+    }
+
+    func answer(_ call: JSONClient.Call) async throws(TrackingFailure) -> JSONClient.Answer {
+        do throws(HTTPFailure) { return try await http.send(call) } catch { throw TrackingFailure(error) }
+    }
+
+    func missing(_ what: String) -> TrackingFailure {
+        TrackingFailure(HTTPFailure(.badAnswer, during: "\(url): answer without \(what)"))
+    }
+
+    func text(_ value: JSONValue?, _ what: String) throws(TrackingFailure) -> String {
+        guard let text = value?.string else { throw missing(what) }
+        return text
+    }
+
+    /// Where a run's artefacts are; asked of the server once per run.
+    func artifactPlace(of run: String) async throws(TrackingFailure) -> String {
+        if let known = places[run] { return known }
+        return try await self.run(id: run).info.artifactURI
+    }
+}
+
+/// What the client has learnt of artefact locations, by run.
+private final class ArtifactPlaces: Sendable {
+    private let known = Mutex<[String: String]>([:])
+    private static let limit = 1_000
+
+    subscript(run: String) -> String? { known.withLock { $0[run] } }
+
+    func remember(_ uri: String, of run: String) {
+        known.withLock { known in
+            if known.count >= Self.limit { known.removeAll() }
+            known[run] = uri
+        }
+    }
+}
+
+extension JSONWriter {
+    mutating func pair(_ pair: (String, String)) {
+        object { writer in
+            writer.field("key", pair.0)
+            writer.field("value", pair.1)
+        }
+    }
+}
+
+extension Array {
+    /// Consecutive pieces of at most `size` elements.
+    func chunked(_ size: Int) -> [ArraySlice<Element>] {
+        stride(from: 0, to: count, by: size).map { self[$0..<Swift.min($0 + size, count)] }
+    }
+}

@@ -1,0 +1,72 @@
+import Foundation
+package import GRDB
+
+/// The one SQLite file behind runs and registry; one process owns it, everybody else asks that process over HTTP.
+package struct TrackingDatabase: Sendable {
+    package struct Migration: Sendable {
+        /// Never changes once released.
+        package let name: String
+        package let sql: String
+
+        package init(_ name: String, sql: String) {
+            self.name = name
+            self.sql = sql
+        }
+    }
+
+    package let path: String
+    let pool: DatabasePool
+
+    /// Opens the file, creating it when missing, and brings its schema up to date.
+    ///
+    /// - Parameter migrations: All that this program knows, oldest first.
+    /// - Throws: `invalidState` when a newer program has migrated the file: its rows may mean something else by now.
+    package static func open(path: String, migrations: [Migration]) async throws -> TrackingDatabase {
+        let folder = (path as NSString).deletingLastPathComponent
+        if !folder.isEmpty { try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true) }
+        var configuration = Configuration()
+        configuration.busyMode = .timeout(10)
+        configuration.maximumReaderCount = 4
+        configuration.label = "tracking"
+        configuration.foreignKeysEnabled = false
+        configuration.prepareDatabase { db in
+            try db.execute(sql: "PRAGMA synchronous = NORMAL")
+            try db.execute(sql: "PRAGMA cache_size = -8192")
+            try db.execute(sql: "PRAGMA journal_size_limit = 67108864")
+        }
+        do {
+            let pool = try DatabasePool(path: path, configuration: configuration)
+            try await pool.write { try migrate($0, migrations, path: path) }
+            return TrackingDatabase(path: path, pool: pool)
+        } catch {
+            throw TrackingError(error)
+        }
+    }
+
+    private static func migrate(_ db: Database, _ migrations: [Migration], path: String) throws {
+        try db.execute(sql: "CREATE TABLE IF NOT EXISTS migrations (name TEXT PRIMARY KEY) WITHOUT ROWID")
+        let applied = try Set(String.fetchAll(db, sql: "SELECT name FROM migrations"))
+        let unknown = applied.subtracting(migrations.map(\.name))
+        guard unknown.isEmpty else {
+            throw TrackingError(
+                .invalidState,
+                "\(path) was migrated by a newer program (\(unknown.sorted().joined(separator: ", "))); use that program or a newer one")
+        }
+        for migration in migrations where !applied.contains(migration.name) {
+            try db.execute(sql: migration.sql)
+            try db.execute(sql: "INSERT INTO migrations VALUES (?)", arguments: [migration.name])
+        }
+    }
+
+    package func read<Value: Sendable>(_ body: @escaping @Sendable (Database) throws -> Value) async throws(TrackingError) -> Value {
+        do { return try await pool.read(body) } catch { throw TrackingError(error) }
+    }
+
+    /// One transaction: when `body` throws, nothing of it stays.
+    package func write<Value: Sendable>(_ body: @escaping @Sendable (Database) throws -> Value) async throws(TrackingError) -> Value {
+        do { return try await pool.write(body) } catch { throw TrackingError(error) }
+    }
+
+    /// Checkpoints and closes; for a clean stop.
+    package func close() throws { try pool.close() }
+}

@@ -1,0 +1,64 @@
+import GRDB
+import Foundation
+
+extension TrackingStore {
+    package static let maxDatasets = 1_000
+
+    /// Records which data and which logged models a run read.
+    package func logInputs(run id: String, datasets: [DatasetInput], models: [String]) async throws(TrackingError) {
+        guard datasets.count <= Self.maxDatasets else {
+            throw TrackingError(.invalidParameter, "At most \(Self.maxDatasets) datasets can be logged in one request; got \(datasets.count)")
+        }
+        for dataset in datasets {
+            try Validation.length(dataset.name, limit: 500, "Dataset name")
+            try Validation.length(dataset.digest, limit: 36, "Dataset digest")
+            try Validation.length(dataset.schema ?? "", limit: 1_048_575, "Dataset schema")
+            try Validation.length(dataset.source, limit: 65_535, "Dataset source")
+            try Validation.length(dataset.profile ?? "", limit: 16_777_215, "Dataset profile")
+            for tag in dataset.tags {
+                try Validation.length(tag.key, limit: 255, "Input tag key")
+                try Validation.length(tag.value, limit: 500, "Input tag value")
+            }
+        }
+        try await database.write { db in
+            let run = try Self.activeRun(id, db)
+            for dataset in datasets {
+                try db.execute(
+                    sql: "INSERT OR IGNORE INTO datasets (experiment, name, digest, source_type, source, schema, profile) VALUES (?, ?, ?, ?, ?, ?, ?)",
+                    arguments: [
+                        run.experiment, dataset.name, dataset.digest, dataset.sourceType, dataset.source, dataset.schema, dataset.profile,
+                    ])
+                let tags = try JSONEncoder().encode(dataset.tags.map { [$0.key, $0.value] })
+                try db.execute(
+                    sql: """
+                        INSERT OR IGNORE INTO run_datasets
+                        SELECT ?, id, ?, ? FROM datasets WHERE experiment = ? AND name = ? AND digest = ?
+                        """,
+                    arguments: [
+                        run.seq, String(decoding: tags, as: UTF8.self), dataset.tags.first { $0.key == "mlflow.data.context" }?.value,
+                        run.experiment, dataset.name, dataset.digest,
+                    ])
+            }
+            for model in models {
+                try db.execute(sql: "INSERT OR REPLACE INTO run_models VALUES (?, 'in', ?, 0)", arguments: [run.seq, model])
+            }
+        }
+    }
+
+    /// Records which logged models a run made.
+    package func logOutputs(run id: String, models: [ModelOutput]) async throws(TrackingError) {
+        try await database.write { db in
+            let run = try Self.activeRun(id, db)
+            for model in models {
+                try db.execute(sql: "INSERT OR REPLACE INTO run_models VALUES (?, 'out', ?, ?)", arguments: [run.seq, model.modelID, model.step])
+            }
+        }
+    }
+
+    static func datasetInput(_ row: Row) throws -> DatasetInput {
+        let tags = try JSONDecoder().decode([[String]].self, from: Data((row["tags"] as String).utf8))
+        return DatasetInput(
+            name: row["name"], digest: row["digest"], sourceType: row["source_type"], source: row["source"], schema: row["schema"],
+            profile: row["profile"], tags: tags.compactMap { $0.count == 2 ? KeyValue($0[0], $0[1]) : nil })
+    }
+}

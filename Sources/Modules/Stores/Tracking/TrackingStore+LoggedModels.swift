@@ -1,0 +1,174 @@
+package import Domain
+import GRDB
+
+extension TrackingStore {
+    package func createLoggedModel(
+        experiment: String, name: String?, type: String, sourceRun: String, params: [KeyValue], tags: [KeyValue], now: EventTime.Milliseconds
+    ) async throws(TrackingError) -> LoggedModel {
+        let number = try Validation.experimentID(experiment)
+        let given = name.flatMap { $0.isEmpty ? nil : $0 }
+        if let given { try Self.checkModelName(given) }
+        var generator = SystemRandomNumberGenerator()
+        let final = given ?? RunName.random(using: &generator)
+        let id = "m-" + Self.randomID()
+        return try await database.write { db in
+            try Self.checkActive(number, db)
+            let location = try Self.experiment(number, db).artifactLocation
+            let uri = (location.hasSuffix("/") ? location : location + "/") + "models/\(id)/artifacts"
+            try db.execute(
+                sql: """
+                    INSERT INTO logged_models (id, experiment, name, type, source_run, status, artifact_uri, creation_time, last_update_time)
+                    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+                    """,
+                arguments: [id, number, final, type, sourceRun, LoggedModelStatus.pending.rawValue, uri, now, now])
+            let seq = db.lastInsertedRowID
+            try Self.setModelPairs("logged_model_params", params, seq, db)
+            try Self.setModelPairs("logged_model_tags", tags, seq, db)
+            return try Self.loggedModel(id, db)
+        }
+    }
+
+    package func loggedModel(id: String) async throws(TrackingError) -> LoggedModel {
+        try await database.read { try Self.loggedModel(id, $0) }
+    }
+
+    package func finalizeLoggedModel(id: String, status: LoggedModelStatus, now: EventTime.Milliseconds) async throws(TrackingError) -> LoggedModel {
+        try await changeModel(id, now) { seq, db in
+            try db.execute(sql: "UPDATE logged_models SET status = ? WHERE seq = ?", arguments: [status.rawValue, seq])
+        }
+    }
+
+    package func setLoggedModelTags(id: String, _ tags: [KeyValue], now: EventTime.Milliseconds) async throws(TrackingError) -> LoggedModel {
+        for tag in tags { try Validation.tag(tag) }
+        return try await changeModel(id, now) { seq, db in try Self.setModelPairs("logged_model_tags", tags, seq, db) }
+    }
+
+    package func logLoggedModelParams(id: String, _ params: [KeyValue], now: EventTime.Milliseconds) async throws(TrackingError) {
+        for param in params { try Validation.param(param) }
+        _ = try await changeModel(id, now) { seq, db in try Self.setModelPairs("logged_model_params", params, seq, db) }
+    }
+
+    package func deleteLoggedModelTag(id: String, key: String, now: EventTime.Milliseconds) async throws(TrackingError) {
+        _ = try await changeModel(id, now) { seq, db in
+            try db.execute(sql: "DELETE FROM logged_model_tags WHERE model = ? AND key = ?", arguments: [seq, key])
+            guard db.changesCount > 0 else { throw TrackingError(.doesNotExist, "No tag with key '\(key)' for model with ID '\(id)'") }
+        }
+    }
+
+    package func deleteLoggedModel(id: String, now: EventTime.Milliseconds) async throws(TrackingError) {
+        try await database.write { db in
+            let seq = try Self.loggedModelRow(id, db)["seq"] as Int64
+            try db.execute(sql: "UPDATE logged_models SET deleted = 1, last_update_time = ? WHERE seq = ?", arguments: [now, seq])
+        }
+    }
+
+    package func searchLoggedModels(
+        experiments: [String], filter: String, order: [SearchOrder], maxResults: Int, pageToken: String?
+    ) async throws(TrackingError) -> Paged<LoggedModel> {
+        let condition = try Self.loggedModelGrammar.condition(SearchFilter(filter))
+        let sort = try Self.loggedModelGrammar.order(order)
+        let offset = try PageToken.offset(of: pageToken)
+        let numbers = experiments.compactMap { Int64($0) }
+        let sql = """
+            SELECT l.id FROM logged_models l\(sort.joins) WHERE l.deleted = 0
+            AND l.experiment IN (SELECT value FROM json_each(?)) AND \(condition.sql)
+            ORDER BY \((sort.terms + ["l.creation_time DESC", "l.id"]).joined(separator: ", ")) LIMIT ? OFFSET ?
+            """
+        let arguments = sort.arguments + [Self.list(numbers)] + condition.arguments + [maxResults + 1, offset]
+        return try await database.read { db in
+            let ids = try String.fetchAll(db, sql: sql, arguments: arguments)
+            let page = PageToken.page(ids, offset: offset, limit: maxResults)
+            return Paged(elements: try page.elements.map { try Self.loggedModel($0, db) }, nextPageToken: page.nextPageToken)
+        }
+    }
+
+    /// Keeps the latest observation of a metric of a logged model, per dataset.
+    static func logModelMetric(_ metric: Metric, model: String, run: String, _ db: Database) throws {
+        let seq = try loggedModelRow(model, db)["seq"] as Int64
+        let (value, isNaN) = metric.stored
+        try db.execute(
+            sql: """
+                INSERT INTO logged_model_metrics VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET
+                run = excluded.run, timestamp = excluded.timestamp, step = excluded.step, value = excluded.value, is_nan = excluded.is_nan
+                WHERE (excluded.step, excluded.timestamp, excluded.value) > (step, timestamp, value)
+                """,
+            arguments: [
+                seq, metric.key, metric.dataset?.name ?? "", metric.dataset?.digest ?? "", run, metric.timestamp, metric.step, value, isNaN,
+            ])
+    }
+
+    // MARK: Rows
+
+    private func changeModel(
+        _ id: String, _ now: EventTime.Milliseconds, _ body: @escaping @Sendable (Int64, Database) throws -> Void
+    ) async throws(TrackingError) -> LoggedModel {
+        try await database.write { db in
+            let seq = try Self.loggedModelRow(id, db)["seq"] as Int64
+            try body(seq, db)
+            try db.execute(sql: "UPDATE logged_models SET last_update_time = ? WHERE seq = ?", arguments: [now, seq])
+            return try Self.loggedModel(id, db)
+        }
+    }
+
+    private static func loggedModelRow(_ id: String, _ db: Database) throws -> Row {
+        let statement = try db.cachedStatement(sql: "SELECT * FROM logged_models WHERE id = ? AND deleted = 0")
+        guard let row = try Row.fetchOne(statement, arguments: [id]) else {
+            throw TrackingError(.doesNotExist, "Logged model with ID '\(Validation.shown(id))' not found.")
+        }
+        return row
+    }
+
+    private static func loggedModel(_ id: String, _ db: Database) throws -> LoggedModel {
+        let row = try loggedModelRow(id, db)
+        let seq: Int64 = row["seq"]
+        func pairs(_ table: String) throws -> [KeyValue] {
+            try Row.fetchAll(db, sql: "SELECT key, value FROM \(table) WHERE model = ? ORDER BY key", arguments: [seq])
+                .map { KeyValue($0["key"], $0["value"]) }
+        }
+        let metrics = try Row.fetchAll(
+            db, sql: "SELECT * FROM logged_model_metrics WHERE model = ? ORDER BY key, dataset_name, dataset_digest", arguments: [seq]
+        ).map { row -> (metric: Metric, run: String) in
+            let name: String = row["dataset_name"], digest: String = row["dataset_digest"]
+            let metric = Metric(
+                row["key"], row["is_nan"] ? .nan : row["value"], timestamp: row["timestamp"], step: row["step"], modelID: id,
+                dataset: name.isEmpty ? nil : (name, digest))
+            return (metric, row["run"])
+        }
+        return LoggedModel(
+            id: id, experimentID: String(row["experiment"] as Int64), name: row["name"], type: row["type"], sourceRun: row["source_run"],
+            status: LoggedModelStatus(rawValue: row["status"]) ?? .pending, artifactURI: row["artifact_uri"],
+            creationTime: row["creation_time"], lastUpdateTime: row["last_update_time"], params: try pairs("logged_model_params"),
+            tags: try pairs("logged_model_tags"), metrics: metrics)
+    }
+
+    private static func setModelPairs(_ table: String, _ pairs: [KeyValue], _ model: Int64, _ db: Database) throws {
+        for pair in pairs {
+            try db.execute(sql: "INSERT OR REPLACE INTO \(table) VALUES (?, ?, ?)", arguments: [model, pair.key, pair.value])
+        }
+    }
+
+    private static func checkModelName(_ name: String) throws(TrackingError) {
+        guard !name.contains(where: { "/:.%\"'".contains($0) }) else {
+            throw TrackingError(
+                .invalidParameter,
+                "Invalid model name (\(Validation.shown(name))) provided. Model name must be a non-empty string and cannot contain the following characters: ('/', ':', '.', '%', '\"', \"'\")")
+        }
+    }
+
+    private static let loggedModelGrammar: SearchGrammar = {
+        let own = "@.model = l.seq AND @.key = ?"
+        let params = SearchGrammar.Collection(.text, table: "logged_model_params @", condition: own)
+        let tags = SearchGrammar.Collection(.text, table: "logged_model_tags @", condition: own)
+        let metrics = SearchGrammar.Collection(.number, table: "logged_model_metrics @", condition: own, isNaN: "is_nan")
+        return SearchGrammar(
+            subject: "logged model",
+            attributes: [
+                "name": .init(.text, "l.name"), "model_id": .init(.text, "l.id"), "model_type": .init(.text, "l.type"),
+                "status": .init(.text, "l.status"), "source_run_id": .init(.text, "l.source_run"),
+                "creation_timestamp": .init(.number, "l.creation_time"), "creation_time": .init(.number, "l.creation_time"),
+                "last_updated_timestamp": .init(.number, "l.last_update_time"), "last_updated_time": .init(.number, "l.last_update_time"),
+            ],
+            collections: ["param": params, "params": params, "tag": tags, "tags": tags, "metric": metrics, "metrics": metrics],
+            attributeEntities: ["model"])
+    }()
+}
