@@ -24,11 +24,18 @@ package struct ProjectDefinition: Sendable {
     package let topicPrefix: String
     /// Of the definitions that matter to data (streams, tables, views), normalised: spacing and comments do not count.
     package let hash: ContentHash
+    /// The views of each stream, ready to run; streams in declaration order.
+    package let compiled: [(stream: StreamDefinition, views: CompiledViews)]
+    /// The columns of every view of a stream, by view. Those of a table are known only from its files.
+    package let schemas: [String: ViewSchema]
+    /// Where each of ``settings`` stands, `mlops.yaml:90:12`.
+    package let settingPlaces: [String: String]
 
     package init(
         name: String, directory: String, sources: [SourceDefinition], streams: [StreamDefinition], tables: [TableDefinition],
         views: [ViewDefinition], training: TrainingDefinition?, target: TargetProgram?, serving: ServingDefinition?,
-        monitoring: MonitoringDefinition?, settings: [String: String], topicPrefix: String, hash: ContentHash
+        monitoring: MonitoringDefinition?, settings: [String: String], topicPrefix: String, hash: ContentHash,
+        compiled: [(stream: StreamDefinition, views: CompiledViews)], schemas: [String: ViewSchema], settingPlaces: [String: String]
     ) {
         self.name = name
         self.directory = directory
@@ -43,7 +50,14 @@ package struct ProjectDefinition: Sendable {
         self.settings = settings
         self.topicPrefix = topicPrefix
         self.hash = hash
+        self.compiled = compiled
+        self.schemas = schemas
+        self.settingPlaces = settingPlaces
     }
+
+    package func stream(_ name: String) -> StreamDefinition? { streams.first { $0.name == name } }
+
+    package func view(_ name: String) -> ViewDefinition? { views.first { $0.name == name } }
 }
 
 /// Where events come from, as declared under `sources:`.

@@ -1,0 +1,136 @@
+import Domain
+import Expressions
+import Features
+
+/// Puts views in dependency order and checks every expression against the columns it may use.
+struct ViewResolution {
+    /// In dependency order.
+    private(set) var definitions: [ViewDefinition] = []
+    /// Of every view of a stream, by name.
+    private(set) var schemas: [String: ViewSchema] = [:]
+    /// Columns that are declared but wrong, by view; nothing more is said about what uses them.
+    private(set) var broken: [String: Set<String>] = [:]
+    /// The root of every view that has one.
+    private(set) var roots: [String: ViewDefinition.Input] = [:]
+    /// Per view, the stream or table it descends from.
+    private let streams: [String: StreamDefinition]
+    private let tables: [String: TableDefinition]
+
+    /// - Parameter declared: Every stream, table and view that the file names, sound or not.
+    init(
+        _ sections: [ViewSection], streams: [String: StreamDefinition], tables: [String: TableDefinition], declared: Set<String>,
+        _ reader: inout ProjectReader
+    ) {
+        self.streams = streams
+        self.tables = tables
+        let views = Dictionary(sections.map { ($0.name, $0) }, uniquingKeysWith: { $1 })
+        for section in sections where !declared.contains(section.from) {
+            reader.refuse(
+                section.fromItem,
+                "there is no stream, table or view \"\(section.from)\"" + SpellingSuggestion.hint(for: section.from, among: Array(declared)))
+        }
+        var waiting = sections
+        while true {
+            let ready = waiting.filter { views[$0.from] == nil || roots[$0.from] != nil || $0.from == $0.name && streams[$0.from] != nil }
+            guard !ready.isEmpty else { break }
+            for section in ready { resolve(section, &reader) }
+            waiting.removeAll { section in ready.contains { $0.name == section.name } }
+        }
+        Self.refuseCycles(waiting, views, &reader)
+    }
+
+    private mutating func resolve(_ section: ViewSection, _ reader: inout ProjectReader) {
+        if let stream = streams[section.from] {
+            resolve(section, from: .stream(stream.name), root: .stream(stream.name), ViewSchema(stream: stream), [], &reader)
+        } else if let table = tables[section.from] {
+            refuseKeylessWindow(section, table, &reader)
+            add(section, from: .table(table.name), root: .table(table.name))
+        } else if let root = roots[section.from] {
+            refuseWindow(section, &reader)
+            if let schema = schemas[section.from] {
+                resolve(section, from: .view(section.from), root: root, schema, broken[section.from] ?? [], &reader)
+            } else {
+                add(section, from: .view(section.from), root: root)
+            }
+        }
+    }
+
+    private func refuseKeylessWindow(_ section: ViewSection, _ table: TableDefinition, _ reader: inout ProjectReader) {
+        guard let window = section.windowItem, table.key.isEmpty else { return }
+        reader.refuseKey(window, "a window belongs to an entity, but the table \"\(table.name)\" has no key")
+    }
+
+    private func refuseWindow(_ section: ViewSection, _ reader: inout ProjectReader) {
+        guard let window = section.windowItem else { return }
+        reader.refuseKey(window, "a window reads a stream or a table, and \"\(section.from)\" is a view")
+    }
+
+    private mutating func add(_ section: ViewSection, from: ViewDefinition.Input, root: ViewDefinition.Input, columns: Set<String>? = nil) {
+        let sound = section.columns.filter { columns?.contains($0.name) ?? true }
+        definitions.append(
+            ViewDefinition(
+                name: section.name, topic: section.topic, from: from, window: section.window,
+                columns: sound.map { .init(name: $0.name, expression: $0.expression) }, filter: section.filter))
+        roots[section.name] = root
+    }
+
+    /// - Parameter broken: Columns of the input that are wrong themselves.
+    private mutating func resolve(
+        _ section: ViewSection, from: ViewDefinition.Input, root: ViewDefinition.Input, _ input: ViewSchema, _ broken: Set<String>,
+        _ reader: inout ProjectReader
+    ) {
+        func rests(_ expression: Expression, on broken: Set<String>) -> Bool {
+            expression.columnReferences.contains { name in
+                broken.contains(name) || broken.contains { name.hasPrefix($0 + "_") && !input.columns.contains { $0.name == name } }
+            }
+        }
+        var wrong = broken.union(section.broken), sound: [ViewSection.NamedColumn] = []
+        for column in section.columns {
+            if input.key.contains(where: { $0.name == column.name }) {
+                reader.refuseKey(column.item, "the key \"\(column.name)\" is in every row by itself")
+                wrong.insert(column.name)
+            } else if rests(column.expression, on: wrong) {
+                wrong.insert(column.name)
+            } else {
+                sound.append(column)
+            }
+        }
+        let isWindowed = section.windowItem != nil
+        let columns = sound.map { (name: $0.name, expression: $0.expression) }
+        let filter = section.filter.flatMap { rests($0, on: wrong) ? nil : $0 }
+        let check =
+            isWindowed
+            ? AggregateProgram.check(columns: columns, schema: input.columns)
+            : RowProgram.check(columns: columns, filter: filter, schema: input.columns)
+        for (column, error) in check.errors {
+            if let column {
+                reader.refuse(error, in: sound[column].item)
+                wrong.insert(sound[column].name)
+            } else if let item = section.filterItem {
+                reader.refuse(error, in: item)
+            }
+        }
+        let schema = ViewSchema(key: input.key, declared: check.outputs, metadata: isWindowed ? .window : input.metadata)
+        if isWindowed, let filter, let item = section.filterItem, !rests(filter, on: wrong) {
+            for (_, error) in RowProgram.check(columns: [], filter: filter, schema: schema.columns).errors { reader.refuse(error, in: item) }
+        }
+        schemas[section.name] = schema
+        self.broken[section.name] = wrong.subtracting(check.outputs.map(\.name))
+        add(section, from: from, root: root, columns: Set(sound.map(\.name)).subtracting(wrong))
+    }
+
+    // MARK: Cycles
+
+    /// - Parameter waiting: Views that could not be placed; those that only hang from a cycle are not the trouble.
+    private static func refuseCycles(_ waiting: [ViewSection], _ views: [String: ViewSection], _ reader: inout ProjectReader) {
+        var told: Set<String> = []
+        for section in waiting where !told.contains(section.name) {
+            var path = [section.name]
+            while let next = views[path[path.count - 1]]?.from, views[next] != nil, !path.contains(next) { path.append(next) }
+            guard let last = views[path[path.count - 1]], last.from == section.name else { continue }
+            told.formUnion(path)
+            let way = (path + [section.name]).joined(separator: " → ")
+            reader.refuse(section.fromItem, "views cannot read each other in a circle: \(way)")
+        }
+    }
+}
