@@ -80,6 +80,18 @@ struct TrainingRunTests {
         #expect(outcome.verdict.slices.map(\.group) == ["A", "B"])
     }
 
+    @Test func `a setting far behind in the first fold is given up there and never chosen`() throws {
+        let outcome = try Self.run(Self.definition(candidates: [Self.ridge, Self.xgboost]))
+        #expect(outcome.trials.map(\.isPruned) == [false, true, false, true])
+        #expect(outcome.trials.map(\.foldScores.count) == [2, 1, 2, 1])
+    }
+
+    @Test func `a candidate begins with its library's usual setting, brought into range`() throws {
+        let outcome = try Self.run(Self.definition(candidates: [Self.ridge, Self.xgboost]))
+        #expect(outcome.trials[0].description == "ridge alpha=1")
+        #expect(outcome.trials[1].description == "xgboost max_depth=4")
+    }
+
     @Test func `a target that is the present value leaves the baseline unbeaten`() throws {
         let definition = Self.definition(candidates: [Self.xgboost])
         let outcome = try Self.run(definition, slope: 1)

@@ -65,15 +65,22 @@ package struct BoostedModel: Sendable {
     /// Numbers a row predicts: the margins, except that `softmax` answers one class.
     package var outputCount: Int { objective == .softmax ? 1 : groupCount }
 
-    /// The sums of one row before the objective's link.
+    /// The sums of some rows before the objective's link.
+    ///
+    /// Trees are the outer loop, so a tree is fetched once for all rows; each row still adds them in order.
     /// - Parameters:
-    ///   - row: ``featureCount`` values, NaN where missing.
-    ///   - margins: ``groupCount`` places.
+    ///   - rows: `count` × ``featureCount`` values, NaN where missing.
+    ///   - margins: `count` × ``groupCount`` places.
     @inline(__always)
-    func margins(_ row: UnsafePointer<Float>, into margins: UnsafeMutablePointer<Float>) {
-        for group in 0..<groupCount { margins[group] = baseMargins[group] }
+    private func margins(_ rows: UnsafePointer<Float>, count: Int, into margins: UnsafeMutablePointer<Float>) {
+        for row in 0..<count {
+            for group in 0..<groupCount { margins[row * groupCount + group] = baseMargins[group] }
+        }
         nodes.withUnsafeBufferPointer { nodes in
-            for tree in roots.indices { margins[Int(groups[tree])] += Self.leaf(nodes, from: roots[tree], row) }
+            for tree in roots.indices {
+                let sums = margins + Int(groups[tree])
+                for row in 0..<count { sums[row * groupCount] += Self.leaf(nodes, from: roots[tree], rows + row * featureCount) }
+            }
         }
     }
 
@@ -93,7 +100,12 @@ package struct BoostedModel: Sendable {
     ///   - row: ``featureCount`` values, NaN where missing.
     ///   - outputs: ``groupCount`` places, of which the first ``outputCount`` hold the answer.
     func predict(_ row: UnsafePointer<Float>, into outputs: UnsafeMutablePointer<Float>) {
-        margins(row, into: outputs)
+        margins(row, count: 1, into: outputs)
+        link(outputs)
+    }
+
+    /// Turns the margins of one row into its outputs.
+    private func link(_ outputs: UnsafeMutablePointer<Float>) {
         switch objective {
         case .squaredError: break
         case .logistic: for group in 0..<groupCount { outputs[group] = Self.sigmoid(outputs[group]) }
@@ -113,13 +125,10 @@ package struct BoostedModel: Sendable {
     /// - Parameter matrix: Row-major, `rows` × ``featureCount``, NaN where missing.
     /// - Throws: ``Error/malformed(_:)`` when the matrix has another size.
     package func predict(matrix: [Float], rows: Int) throws(Error) -> [Float] {
-        try checkSize(matrix, rows)
-        var outputs = [Float](repeating: 0, count: rows * groupCount)
-        matrix.withUnsafeBufferPointer { matrix in
-            outputs.withUnsafeMutableBufferPointer { outputs in
-                guard let matrix = matrix.baseAddress, let outputs = outputs.baseAddress else { return }
-                for row in 0..<rows { predict(matrix + row * featureCount, into: outputs + row * groupCount) }
-            }
+        var outputs = try margins(matrix: matrix, rows: rows)
+        outputs.withUnsafeMutableBufferPointer { outputs in
+            guard let outputs = outputs.baseAddress else { return }
+            for row in 0..<rows { link(outputs + row * groupCount) }
         }
         guard outputCount != groupCount else { return outputs }
         return stride(from: 0, to: outputs.count, by: groupCount).map { outputs[$0] }
@@ -127,21 +136,21 @@ package struct BoostedModel: Sendable {
 
     /// The sums of many rows before the objective's link, ``groupCount`` a row.
     package func margins(matrix: [Float], rows: Int) throws(Error) -> [Float] {
-        try checkSize(matrix, rows)
-        var result = [Float](repeating: 0, count: rows * groupCount)
-        matrix.withUnsafeBufferPointer { matrix in
-            result.withUnsafeMutableBufferPointer { result in
-                guard let matrix = matrix.baseAddress, let result = result.baseAddress else { return }
-                for row in 0..<rows { margins(matrix + row * featureCount, into: result + row * groupCount) }
-            }
-        }
-        return result
-    }
-
-    private func checkSize(_ matrix: [Float], _ rows: Int) throws(Error) {
         guard rows >= 0, matrix.count == rows * featureCount else {
             throw .malformed("\(matrix.count) values are not \(rows) rows of \(featureCount)")
         }
+        var result = [Float](repeating: 0, count: rows * groupCount)
+        // A block of rows and its sums stay in the first-level cache while every tree passes over them.
+        let block = 64
+        matrix.withUnsafeBufferPointer { matrix in
+            result.withUnsafeMutableBufferPointer { result in
+                guard let matrix = matrix.baseAddress, let result = result.baseAddress else { return }
+                for start in stride(from: 0, to: rows, by: block) {
+                    margins(matrix + start * featureCount, count: min(block, rows - start), into: result + start * groupCount)
+                }
+            }
+        }
+        return result
     }
 
     /// As XGBoost computes it: the exponent is capped so that it stays finite.

@@ -17,14 +17,18 @@ package struct ParzenSearch: Sendable {
     /// Positions in 0...1 on the scale of each range, with the score; lower is better.
     private var tried: [(positions: [Double], score: Double)] = []
     private var random: RandomSource
+    private let first: [Double]?
 
-    package init(ranges: [TrainingDefinition.ParameterRange], seed: UInt64) {
+    /// - Parameter first: The setting to begin with, in the order of the ranges; values outside a range are brought into it.
+    package init(ranges: [TrainingDefinition.ParameterRange], first: [Double]? = nil, seed: UInt64) {
         self.ranges = ranges
+        self.first = first.flatMap { $0.count == ranges.count ? $0 : nil }
         random = RandomSource(seed: seed)
     }
 
     /// The next setting, in the order of ``ranges`` and in their units.
     package mutating func propose() -> [Double] {
+        if tried.isEmpty, let first { return zip(ranges, first).map { min($0.upper, max($0.lower, $1)) } }
         let positions = tried.count < Self.randomTrials ? ranges.map { _ in random.uniform() } : informedPositions()
         return zip(ranges, positions).map { $0.value(at: $1) }
     }

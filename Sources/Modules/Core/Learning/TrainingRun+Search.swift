@@ -1,10 +1,12 @@
+import Dispatch
 import Domain
 import Inference
 import Statistics
+import Synchronization
 import Table
 
 /// The rows of one split with their matrices, made once and shared by every trial.
-struct Fold {
+struct Fold: Sendable {
     let trainingTable: Table
     let judgingTable: Table
     let trainingTargets: [Double]
@@ -52,13 +54,20 @@ extension TrainingRun {
         let description: String
     }
 
+    /// A setting whose first fold is worse than the best trial's by this factor is given up there.
+    private static let pruningFactor = 1.5
+
     /// Tries settings of the candidates in turn until the trials or the seconds are spent; at least one is finished.
+    ///
+    /// Each candidate begins with the usual setting of its library and goes on by ``ParzenSearch``.
     func search(_ rows: TrainingRows, _ split: Split) throws(Error) -> [Trial] {
         guard !definition.candidates.isEmpty else { throw .noTrial("the definition names none") }
         var folds: [Fold] = []
         for part in split.folds { folds.append(try Fold(rows, training: part.training, judging: part.judging, definition)) }
         var searches = definition.candidates.enumerated().map {
-            ParzenSearch(ranges: $1.search, seed: definition.budget.seed &+ UInt64($0))
+            ParzenSearch(
+                ranges: $1.search, first: $1.search.map { Self.usual[$0.name] ?? $0.value(at: 0.5) },
+                seed: definition.budget.seed &+ UInt64($0))
         }
         let start = clock()
         var trials: [Trial] = []
@@ -71,21 +80,47 @@ extension TrainingRun {
             let index = number % definition.candidates.count
             let candidate = definition.candidates[index]
             let values = searches[index].propose()
-            let parameters = zip(candidate.search, values).map { (name: $0.name, value: $1) }
-            var scores: [Double] = []
-            do {
-                for fold in folds { scores.append(try score(fold, candidate.kind, parameters)) }
-            } catch {
-                failure = failure ?? String(describing: error)
-                scores.append(.infinity)
-            }
-            let trial = Trial(kind: candidate.kind, parameters: parameters, foldScores: scores)
+            let (trial, problem) = run(candidate, values, folds, best: trials.filter { !$0.isPruned }.min { $0.score < $1.score })
+            failure = failure ?? problem
             searches[index].record(values, score: trial.score)
             trials.append(trial)
-            report("trial \(number + 1): \(trial.description), cross-validated \(definition.metric.rawValue) \(Gate.Verdict.short(trial.score))")
+            report(
+                "trial \(number + 1): \(trial.description), cross-validated \(definition.metric.rawValue) \(Gate.Verdict.short(trial.score))"
+                    + (trial.isPruned ? ", given up after the first fold" : ""))
         }
         if let failure, !trials.contains(where: { $0.score.isFinite }) { throw .noTrial(failure) }
         return trials
+    }
+
+    /// What the libraries themselves begin with.
+    private static let usual = ["max_depth": 6, "eta": 0.3, "rounds": 100, "alpha": 1.0]
+
+    private func run(
+        _ candidate: TrainingDefinition.Candidate, _ values: [Double], _ folds: [Fold], best: Trial?
+    ) -> (trial: Trial, problem: String?) {
+        let parameters = zip(candidate.search, values).map { (name: $0.name, value: $1) }
+        func trial(_ scores: [Double], isPruned: Bool = false) -> Trial {
+            Trial(kind: candidate.kind, parameters: parameters, foldScores: scores, isPruned: isPruned)
+        }
+        do {
+            guard let first = folds.first else { return (trial([]), "there are no folds") }
+            let firstScore = try score(first, candidate.kind, parameters)
+            if let best = best?.foldScores.first, firstScore > best * Self.pruningFactor { return (trial([firstScore], isPruned: true), nil) }
+            let others = Array(folds.dropFirst())
+            return (trial([firstScore] + (try Self.concurrently(others) { try score($0, candidate.kind, parameters) })), nil)
+        } catch {
+            return (trial([.infinity]), String(describing: error))
+        }
+    }
+
+    /// The results in the order of `items`, each made on a core of its own; the first error in that order is thrown.
+    private static func concurrently<Item: Sendable>(_ items: [Item], _ work: @Sendable (Item) throws -> Double) throws -> [Double] {
+        let results = Mutex([Result<Double, any Swift.Error>?](repeating: nil, count: items.count))
+        DispatchQueue.concurrentPerform(iterations: items.count) { index in
+            let result = Result { try work(items[index]) }
+            results.withLock { $0[index] = result }
+        }
+        return try results.withLock { $0 }.compactMap { try $0?.get() }
     }
 
     private func score(

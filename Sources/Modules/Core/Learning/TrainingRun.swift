@@ -44,7 +44,7 @@ package struct TrainingRun: Sendable {
     }
 
     package let definition: TrainingDefinition
-    /// Fits trees.
+    /// Fits trees; called from several threads at once, so one thread each is best.
     package let boost: BoostedTrees.Fit
     /// Seconds from any origin; never runs backwards.
     package let clock: @Sendable () -> Double
@@ -69,7 +69,7 @@ package struct TrainingRun: Sendable {
             "\(rows.counts.usable) usable rows of \(rows.counts.read): \(split.test.training.count) train, \(split.test.purged) purged, \(split.test.judging.count) test"
         )
         let trials = try search(rows, split)
-        guard let best = trials.min(by: { $0.score < $1.score }), best.score.isFinite else { throw .noTrial("every fit failed") }
+        guard let best = trials.filter({ !$0.isPruned }).min(by: { $0.score < $1.score }), best.score.isFinite else { throw .noTrial("every fit failed") }
         report("best of \(trials.count) trials: \(best.description), \(definition.metric.rawValue) \(Gate.Verdict.short(best.score))")
 
         let training = try Fold(rows, training: split.test.training, judging: split.test.judging, definition)

@@ -5,8 +5,10 @@ package struct Trial: Sendable {
     package let kind: TrainingDefinition.Candidate.Kind
     /// Name and value, in the order of the candidate's search.
     package let parameters: [(name: String, value: Double)]
-    /// One a fold, lower is better; infinite where the fit failed.
+    /// One a fold that was run, lower is better; infinite where the fit failed.
     package let foldScores: [Double]
+    /// Given up after the first fold, so far behind that the others could not change the choice. Never the best.
+    package let isPruned: Bool
 
     package var score: Double {
         foldScores.isEmpty ? .infinity : foldScores.reduce(0, +) / Double(foldScores.count)
