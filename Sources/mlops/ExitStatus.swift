@@ -1,4 +1,13 @@
 import ArgumentParser
+import Columnar
+import EventLog
+import FeatureStore
+import Features
+import Foundation
+import ObjectStore
+import ProduceRole
+import Settings
+import Web
 
 /// What the process says to its caller when it ends: the one place where outcomes become numbers.
 enum ExitStatus: Int32 {
@@ -28,5 +37,46 @@ struct Failure: Error, CustomStringConvertible {
     init(_ status: ExitStatus, _ description: String) {
         self.status = status
         self.description = description
+    }
+}
+
+extension ExitStatus {
+    /// Runs a command's body; whatever it throws becomes one line on standard error and a status.
+    static func mapped(_ body: () async throws -> Void) async throws {
+        do {
+            try await body()
+        } catch let code as ExitCode {
+            throw code
+        } catch let error as CleanExit {
+            throw error
+        } catch {
+            for line in lines(error) { FileHandle.standardError.write(Data("mlops: \(line)\n".utf8)) }
+            throw status(of: error).code
+        }
+    }
+
+    private static func lines(_ error: any Error) -> [String] {
+        if let settings = error as? SettingsError { return settings.problems }
+        return ["\(error)"]
+    }
+
+    private static func status(of error: any Error) -> ExitStatus {
+        switch error {
+        case let failure as Failure: failure.status
+        case is SettingsError, is EngineState.Error, is OfflineStore.Error: .badSettings
+        case is FileSource.Error: .badInput
+        case let error as ColumnarError: error.code == .io ? .storageFailed : .badInput
+        case let error as EventLogError: status(of: error.code)
+        case is ObjectStoreError, is HTTPHost.CannotListen: .storageFailed
+        default: .failed
+        }
+    }
+
+    private static func status(of code: EventLogError.Code) -> ExitStatus {
+        switch code {
+        case .badURL, .topicMismatch, .newerSchema, .unusableDirectory: .badSettings
+        case .corrupt, .storage: .storageFailed
+        case .unknownTopic, .fenced: .failed
+        }
     }
 }

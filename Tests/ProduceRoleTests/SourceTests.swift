@@ -56,7 +56,7 @@ import Testing
         try await log.createTopics([.init(name: "trades", partitions: 1)])
         func producer() -> Producer {
             Producer(
-                .init(source: "s", topic: "trades", pace: .unlimited, idlePatience: nil, projectHash: ContentHash(of: "p")), log: log,
+                .init(source: "s", topic: "trades", speed: .unlimited, idlePatience: nil, projectHash: ContentHash(of: "p")), log: log,
                 clocks: .init(wall: { 42 }, monotonic: { .zero }), logger: Logger(label: "test")
             ) {
                 let trades = SyntheticTrades(pairs: ["A", "B"], rate: 10, seed: 1, start: 0)

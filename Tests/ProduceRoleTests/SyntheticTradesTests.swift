@@ -1,6 +1,7 @@
 import Domain
 import Features
 import Foundation
+import Settings
 import Table
 import Testing
 
@@ -72,22 +73,12 @@ let tradeStream = StreamDefinition(
     }
 }
 
-@Suite struct PaceTests {
-    @Test(arguments: [("max", "max"), ("1x", "1x"), ("60x", "60x"), ("0.5x", "0.5x")])
-    func `a speed reads and prints alike`(text: String, printed: String) throws {
-        #expect(try Pace(text).description == printed)
-    }
-
-    @Test(arguments: ["", "fast", "0x", "-1x", "60", "nanx", "infx"])
-    func `anything else is refused by name`(text: String) {
-        #expect(throws: Pace.Malformed(text: text)) { try Pace(text) }
-    }
-
+@Suite struct PacingTests {
     @Test func `an event waits until its time has come`() {
-        #expect(Pace.unlimited.delay(event: 1_000_000, elapsed: .zero) == .zero)
-        #expect(Pace.times(60).delay(event: 60_000, elapsed: .zero) == .seconds(1))
-        #expect(Pace.times(60).delay(event: 60_000, elapsed: .milliseconds(400)) == .milliseconds(600))
-        #expect(Pace.times(60).delay(event: 60_000, elapsed: .seconds(2)) == .zero)
+        #expect(Speed.unlimited.delay(event: 1_000_000, elapsed: .zero) == .zero)
+        #expect(Speed.times(60).delay(event: 60_000, elapsed: .zero) == .seconds(1))
+        #expect(Speed.times(60).delay(event: 60_000, elapsed: .milliseconds(400)) == .milliseconds(600))
+        #expect(Speed.times(60).delay(event: 60_000, elapsed: .seconds(2)) == .zero)
     }
 
     @Test func `ticks name each key once, in key order, at the greatest time it reached`() {

@@ -24,6 +24,8 @@ package struct BinaryReader {
     /// The bytes end too early, hold an impossible length, or text that is not UTF-8.
     package struct Damaged: Error, Equatable {
         package let offset: Int
+
+        package init(offset: Int) { self.offset = offset }
     }
 
     private let bytes: [UInt8]

@@ -1,4 +1,4 @@
-package import Domain
+import Domain
 
 /// The saved form of an engine's state: entries of a key–value namespace.
 ///

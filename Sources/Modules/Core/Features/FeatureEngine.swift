@@ -1,7 +1,7 @@
 package import Domain
-import Expressions
-package import Streaming
-package import Table
+package import Expressions
+import Streaming
+import Table
 
 /// Computes the views of one stream for one partition: the only code that computes features, whether rows come from the
 /// live log, from files, or again after a crash.

@@ -1,7 +1,7 @@
 package import Domain
-import Expressions
+package import Expressions
 import Streaming
-package import Table
+import Table
 
 /// Turns the records of one partition of a stream into accepted events: decodes, validates, removes repeats.
 ///

@@ -1,7 +1,7 @@
-package import Domain
-package import Expressions
-package import Streaming
-package import Table
+import Domain
+import Expressions
+import Streaming
+import Table
 
 /// One running view: its compiled form with the state of every entity.
 struct ViewOperator: Sendable {

@@ -1,5 +1,6 @@
-package import Domain
+import Domain
 package import Expressions
+import Table
 
 /// The columns of a stream, table or view, and what its rows know about time.
 package struct ViewSchema: Sendable {

@@ -1,4 +1,4 @@
-import Domain
+package import Domain
 
 /// What one key knows about time: how far it has come, and which of its windows are open.
 struct KeyClock: Sendable, Equatable {

@@ -3,6 +3,7 @@ package import EventLog
 package import Features
 package import Logging
 import Metrics
+package import Settings
 
 /// Sends the events of one source to the topic of its stream, in order, and remembers how far it has come.
 ///
@@ -23,15 +24,15 @@ package actor Producer {
     package struct Plan: Sendable {
         package let source: String
         package let topic: String
-        package let pace: Pace
+        package let speed: Speed
         /// Silence of a key after which a tick is written; `nil` for never.
         package let idlePatience: Duration?
         package let projectHash: ContentHash
 
-        package init(source: String, topic: String, pace: Pace, idlePatience: Duration?, projectHash: ContentHash) {
+        package init(source: String, topic: String, speed: Speed, idlePatience: Duration?, projectHash: ContentHash) {
             self.source = source
             self.topic = topic
-            self.pace = pace
+            self.speed = speed
             self.idlePatience = idlePatience
             self.projectHash = projectHash
         }
@@ -130,7 +131,7 @@ package actor Producer {
     }
 
     private func nextEvents() throws -> ArraySlice<SourceEvent> {
-        let limit = plan.pace == .unlimited ? Self.batchRecords : 200
+        let limit = plan.speed == .unlimited ? Self.batchRecords : 200
         let events = try source?.next(limit) ?? []
         if events.isEmpty { isExhausted = true }
         return events[...]
@@ -144,7 +145,7 @@ package actor Producer {
         guard let begun else { return 0 }
         return held.prefix { event in
             if let limit, event.time >= limit { return false }
-            return plan.pace.delay(event: event.time - begun.event, elapsed: now - begun.at) == .zero
+            return plan.speed.delay(event: event.time - begun.event, elapsed: now - begun.at) == .zero
         }.count
     }
 
@@ -166,7 +167,7 @@ package actor Producer {
     /// Sleeps until the next event is due, and tells the log of keys that have fallen silent.
     private func nap() async throws {
         guard let first = held.first, let begun else { return }
-        let due = plan.pace.delay(event: first.time - begun.event, elapsed: clocks.monotonic() - begun.at)
+        let due = plan.speed.delay(event: first.time - begun.event, elapsed: clocks.monotonic() - begun.at)
         do { try await Task.sleep(for: min(due, Self.longestNap)) } catch { return }
         guard let idlePatience = plan.idlePatience else { return }
         let ticks = keyTimes.idleTicks(now: clocks.monotonic(), patience: idlePatience)

@@ -1,4 +1,4 @@
-package import Domain
+import Domain
 package import EventLog
 package import Features
 package import ObjectStore
@@ -47,9 +47,10 @@ package struct OfflineStore: Sendable {
         }
         let archive = ViewArchive(view: view, log: log, store: store)
         var tables: [Table] = [], seen: [Int: Set<Int64>] = [:], ranges: [SnapshotRange] = []
-        for path in try await store.list(prefix: archive.folder + "/") {
-            guard let partition = Self.partition(of: path.text) else { continue }
-            let file = try ParquetReader(bytes: try await store.get(path), named: path.text)
+        for entry in try await store.list(prefix: archive.folder + "/") {
+            let path = entry.path.description
+            guard let partition = Self.partition(of: path) else { continue }
+            let file = try ParquetReader(bytes: try await store.get(entry.path), named: path)
             tables.append(Self.unseen(try file.readAll(), partition, &seen))
         }
         for partition in 0..<(try await log.partitions(of: view.definition.topic)) {

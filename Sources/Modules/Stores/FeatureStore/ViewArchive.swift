@@ -1,9 +1,9 @@
-package import Columnar
-package import Domain
+import Columnar
+import Domain
 package import EventLog
 package import Features
 package import ObjectStore
-package import Table
+import Table
 
 /// The history of a view as Parquet files in the object store, one folder a day of row time.
 ///
@@ -62,7 +62,8 @@ package struct ViewArchive: Sendable {
         for (day, rows) in days.sorted(by: { $0.key < $1.key }) {
             let (first, last) = (offsets[rows[0]], offsets[rows[rows.count - 1]])
             let name = "\(folder)/day=\(EventTime.format(day * 86_400_000).prefix(10))/\(partition)-\(first)-\(last).parquet"
-            try await store.put(try ObjectPath(name), try ParquetWriter.bytes(of: table.gathered(rows), named: name))
+            let bytes = try ParquetWriter.bytes(of: table.gathered(rows), named: name)
+            try await store.put(bytes, at: try ObjectPath(name))
         }
     }
 

@@ -1,0 +1,147 @@
+"""Black-box tests: they start the built binary and talk to it as a user would."""
+
+import json
+import os
+import pathlib
+import signal
+import socket
+import sqlite3
+import struct
+import subprocess
+import time
+
+import pytest
+import requests
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+SHARED = ROOT.parent / "shared"
+BINARY = pathlib.Path(os.environ.get("MLOPS_BINARY", ROOT / ".build/debug/mlops"))
+XRP_ETH = SHARED / "data/trades/xrp_eth_trades.parquet"
+
+
+def free_port():
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        return sock.getsockname()[1]
+
+
+def wait_for(condition, what, seconds=60.0, process=None):
+    """Polls until `condition()` is truthy and returns its value."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if process is not None and process.poll() is not None:
+            raise AssertionError(f"the process ended with {process.returncode} while waiting for {what}")
+        value = condition()
+        if value:
+            return value
+        time.sleep(0.02)
+    raise AssertionError(f"no {what} within {seconds} s")
+
+
+class Mlops:
+    """The binary, with a data directory of its own."""
+
+    def __init__(self, directory):
+        self.directory = directory
+        self.data = directory / "data"
+        self.started = []
+
+    def arguments(self, *arguments, data=True):
+        extra = ["--data", str(self.data)] if data else []
+        return [str(BINARY), *map(str, arguments), *extra]
+
+    def run(self, *arguments, status=0, data=True, environment=None, timeout=300):
+        done = subprocess.run(
+            self.arguments(*arguments, data=data), capture_output=True, text=True, timeout=timeout,
+            env={**os.environ, **(environment or {})}, cwd=self.directory)
+        assert status is None or done.returncode == status, f"status {done.returncode}\n{done.stdout}\n{done.stderr}"
+        return done
+
+    def start(self, *arguments, data=True, environment=None):
+        log = open(self.directory / f"process-{len(self.started)}.log", "wb")
+        process = subprocess.Popen(
+            self.arguments(*arguments, data=data), stdout=log, stderr=subprocess.STDOUT, cwd=self.directory,
+            env={**os.environ, **(environment or {})})
+        process.log_path = log.name
+        self.started.append(process)
+        return process
+
+    def stop_all(self):
+        for process in self.started:
+            if process.poll() is None:
+                process.send_signal(signal.SIGTERM)
+        for process in self.started:
+            try:
+                process.wait(20)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+    # The log as it lies on disk, read without the binary: see docs/architecture.md for the layout.
+
+    def records(self, topic):
+        """(partition, offset, timestamp, key, value, headers) of every record, in partition and offset order."""
+        database = sqlite3.connect(f"file:{self.data}/log.sqlite?mode=ro", uri=True)
+        try:
+            found = database.execute("SELECT id, compacted FROM topics WHERE name = ?", (topic,)).fetchone()
+            assert found, f"no topic {topic}"
+            if found[1]:
+                rows = database.execute(
+                    "SELECT partition, offset, data FROM latest WHERE topic = ? ORDER BY partition, offset", (found[0],))
+            else:
+                rows = database.execute(
+                    "SELECT partition, base, data FROM batches WHERE topic = ? ORDER BY partition, base", (found[0],))
+            return [record for row in rows.fetchall() for record in decode(*row)]
+        finally:
+            database.close()
+
+    def rows(self, topic):
+        return [json.loads(record[4]) for record in self.records(topic) if record[4] is not None]
+
+
+def decode(partition, base, data):
+    at = 0
+    while at < len(data):
+        timestamp, key_length, value_length, header_length = struct.unpack_from("<qiiI", data, at)
+        at += 20
+        key = data[at:at + max(0, key_length)] if key_length >= 0 else None
+        at += max(0, key_length)
+        value = data[at:at + max(0, value_length)] if value_length >= 0 else None
+        at += max(0, value_length)
+        end, headers = at + header_length, {}
+        while at < end:
+            (length,) = struct.unpack_from("<H", data, at)
+            name = data[at + 2:at + 2 + length].decode()
+            at += 2 + length
+            (length,) = struct.unpack_from("<I", data, at)
+            headers[name] = data[at + 4:at + 4 + length]
+            at += 4 + length
+        yield partition, base, timestamp, key, value, headers
+        base += 1
+
+
+@pytest.fixture
+def mlops(tmp_path):
+    assert BINARY.exists(), f"{BINARY} is not built"
+    runner = Mlops(tmp_path)
+    yield runner
+    runner.stop_all()
+
+
+@pytest.fixture
+def crypto():
+    return ROOT / "examples/crypto"
+
+
+@pytest.fixture
+def xrp_eth():
+    if not XRP_ETH.exists():
+        pytest.skip("the real trades are not on this machine")
+    return XRP_ETH
+
+
+def get(url, **keywords):
+    try:
+        return requests.get(url, timeout=5, **keywords)
+    except requests.RequestException:
+        return None

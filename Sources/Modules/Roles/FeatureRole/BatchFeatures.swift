@@ -1,0 +1,68 @@
+import Columnar
+package import Domain
+package import Features
+import Foundation
+
+/// The batch path: the views of a stream computed straight from its events, without a log, by the engine that runs live.
+///
+/// Rows go to `<directory>/<view>.jsonl`, one JSON object a line, the bytes that the view's topic would hold.
+package struct BatchFeatures {
+    private var engine: FeatureEngine
+    private let writers: [JSONLinesWriter]
+    private var offset: Int64 = 0
+    private var keys: Set<EntityKey> = []
+    package private(set) var summary = Summary()
+
+    package struct Summary: Sendable {
+        package var accepted = 0
+        package var dead = 0
+        package var late = 0
+        package var duplicates = 0
+        package var rows: [(view: String, count: Int)] = []
+        /// The first refusal, for the person who wonders.
+        package var firstReason: String?
+    }
+
+    private static let batchEvents = 10_000
+
+    /// - Throws: When the directory cannot be written.
+    package init(stream: StreamDefinition, views: CompiledViews, directory: String) throws {
+        engine = try FeatureEngine(stream: stream, views: views)
+        try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
+        writers = try views.views.map { view in
+            try JSONLinesWriter(path: "\(directory)/\(view.definition.name).jsonl", columns: view.schema.columns.map(\.name))
+        }
+        summary.rows = views.views.map { ($0.definition.name, 0) }
+    }
+
+    /// Takes one event, in file order.
+    package mutating func add(key: [UInt8]?, value: [UInt8]) throws {
+        value.withUnsafeBytes { engine.addEvent($0, hasKey: key != nil, offset: offset, ingestedAt: nil) }
+        offset += 1
+        if let key = key.flatMap({ EntityKey(bytes: $0) }) { keys.insert(key) }
+        if engine.pendingCount >= Self.batchEvents { try process() }
+    }
+
+    /// The input has ended: closes the last windows and the files.
+    package mutating func finish() throws {
+        for key in keys.sorted() {
+            engine.addTick(.end, key: key, time: EventTime.range.lowerBound, offset: offset)
+            offset += 1
+        }
+        try process()
+        for writer in writers { try writer.close() }
+    }
+
+    private mutating func process() throws {
+        let output = engine.process()
+        summary.accepted += output.accepted
+        summary.dead += output.dead.count
+        summary.late += output.late.count
+        summary.duplicates += output.duplicates
+        if summary.firstReason == nil { summary.firstReason = output.dead.first?.reason }
+        for (index, rows) in output.rows.enumerated() {
+            try writers[index].write(rows.table)
+            summary.rows[index].count += rows.count
+        }
+    }
+}

@@ -1,0 +1,29 @@
+import Logging
+import ServiceLifecycle
+import Settings
+import Telemetry
+import UnixSignals
+import Web
+
+/// Runs a role's services as one group: health first, so that it answers while the role starts and drains.
+struct RoleRunner {
+    private let session: Session
+
+    init(_ session: Session) { self.session = session }
+
+    /// - Parameter isOneShot: Whether the end of the role's service is the end of the process.
+    func run(_ service: any Service, before: [any Service] = [], isOneShot: Bool = false) async throws {
+        let admin = AdminServer(
+            host: session.settings.host, port: session.settings.adminPort.number, metrics: Telemetry.metrics, readiness: session.readiness,
+            logger: session.logger(session.role))
+        var services = ([admin] as [any Service] + before).map { ServiceGroupConfiguration.ServiceConfiguration(service: $0) }
+        services.append(
+            .init(
+                service: service, successTerminationBehavior: isOneShot ? .gracefullyShutdownGroup : .cancelGroup,
+                failureTerminationBehavior: .cancelGroup))
+        let group = ServiceGroup(
+            configuration: .init(
+                services: services, gracefulShutdownSignals: [.sigterm, .sigint], logger: session.logger(session.role)))
+        try await group.run()
+    }
+}

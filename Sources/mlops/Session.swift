@@ -1,0 +1,48 @@
+import Domain
+import EventLog
+import Features
+import Foundation
+import Logging
+import ObjectStore
+import Project
+import Settings
+import Telemetry
+import Web
+
+/// What a command has once its options are read: the project, the settings, the log and the object store.
+struct Session: Sendable {
+    let role: Role
+    let project: ProjectDefinition
+    let settings: CommonSettings
+    let log: EventLog
+    let store: ObjectStore
+    let readiness = Readiness()
+
+    /// A logger that names its role.
+    func logger(_ role: Role) -> Logger { Logger(label: role.rawValue) }
+
+    var wall: @Sendable () -> EventTime.Milliseconds { Telemetry.wallClock }
+
+    /// Opens everything; the role's own settings are read by `body` first, so that `--check-config` can show them too.
+    static func open<RoleSettings>(
+        _ role: Role, _ options: RunOptions, flags: [SettingsFlag] = [],
+        settings read: (SettingsReader, ProjectDefinition) throws -> RoleSettings
+    ) async throws -> (Session, RoleSettings) {
+        let project = try ProjectFile.load(path: options.project, topicPrefix: ProcessInfo.processInfo.environment["MLOPS_TOPIC_PREFIX"])
+        let reader = SettingsReader(
+            flags: options.flags(role) + flags, environment: ProcessInfo.processInfo.environment, project: project)
+        let common = try CommonSettings(reader: reader, role: role)
+        let own = try read(reader, project)
+        if options.checkConfig {
+            print(reader.text, terminator: "")
+            throw ExitStatus.done.code
+        }
+        Telemetry.bootstrap(
+            level: Logger.Level(rawValue: common.logLevel.rawValue) ?? .info, style: common.logFormat == .json ? .json : .text)
+        let log = try await EventLog.open(url: common.logURL, durability: common.durability == .full ? .full : .process)
+        try await log.createTopics(Topics.plans(project))
+        let store = try await ObjectStore(
+            url: "file:\(common.logDirectory)/objects", durability: common.durability == .full ? .powerLoss : .processKill)
+        return (Session(role: role, project: project, settings: common, log: log, store: store), own)
+    }
+}
