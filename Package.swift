@@ -55,7 +55,7 @@ let modules: [Module] = [
     Module(name: "Project", layer: .core, uses: ["Domain", "Table", "Expressions", "Streaming", "Features", "Learning"], tested: true),
 
     Module(name: "YAML", layer: .adapters, uses: ["CYAML", "Domain"], tested: true),
-    Module(name: "Settings", layer: .adapters, uses: ["Domain", "Project", "YAML"], products: [configuration, systemPackage], tested: true),
+    Module(name: "Settings", layer: .adapters, uses: ["Domain", "Expressions", "Project", "YAML"], products: [configuration, systemPackage], tested: true),
     Module(name: "Telemetry", layer: .adapters, uses: ["Domain"], products: [logging, metrics, coreMetrics], tested: true),
     Module(name: "EventLog", layer: .adapters, uses: ["Domain"], products: [grdb], tested: true),
     Module(name: "Columnar", layer: .adapters, uses: ["CArrow", "Domain", "Table"], tested: true),
@@ -98,17 +98,17 @@ let modules: [Module] = [
     Module(
         name: "ServeRole", layer: .roles,
         uses: [
-            "Domain", "Table", "Features", "Inference", "Project", "Settings", "EventLog", "ObjectStore", "Web",
+            "Domain", "Table", "Features", "Inference", "Project", "Settings", "Telemetry", "EventLog", "ObjectStore", "Web",
             "FeatureStore", "Tracking", "Registry",
         ],
         products: roleProducts + [hummingbird, httpTypes, nioCore], tested: true),
     Module(
         name: "MonitorRole", layer: .roles,
         uses: [
-            "Domain", "Table", "Features", "Statistics", "Inference", "Project", "Settings", "EventLog", "Columnar", "ObjectStore",
-            "Web", "FeatureStore", "Tracking", "Registry",
+            "Domain", "Table", "Features", "Statistics", "Inference", "Project", "Settings", "Telemetry", "EventLog", "Columnar",
+            "ObjectStore", "Web", "FeatureStore", "Tracking", "Registry",
         ],
-        products: roleProducts, tested: true),
+        products: roleProducts + [hummingbird], tested: true),
 ]
 
 var above: [String: Layer] = [:]

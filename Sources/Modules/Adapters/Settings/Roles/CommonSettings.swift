@@ -1,0 +1,90 @@
+/// A role of the system, or all of them in one process.
+package enum Role: String, Sendable, CaseIterable {
+    case all, produce, features, train, serve, monitor, track
+
+    /// Where `/healthz`, `/readyz` and `/metrics` are, unless told otherwise.
+    package var defaultAdminPort: Port {
+        switch self {
+        case .all: .known(9_100)
+        case .produce: .known(9_101)
+        case .features: .known(9_102)
+        case .train: .known(9_103)
+        case .serve: .known(9_104)
+        case .monitor: .known(9_105)
+        case .track: .known(9_106)
+        }
+    }
+}
+
+package enum LogLevel: String, Sendable, CaseIterable { case trace, debug, info, notice, warning, error, critical }
+
+package enum LogFormat: String, Sendable, CaseIterable {
+    /// For a person.
+    case text
+    /// For a collector.
+    case json
+}
+
+package enum Durability: String, Sendable, CaseIterable {
+    /// Survives the death of the process.
+    case process
+    /// Survives the loss of power.
+    case full
+}
+
+/// What every role needs to know.
+package struct CommonSettings: Sendable {
+    /// The event log: `local:DIRECTORY`.
+    package let logURL: String
+    package let durability: Durability
+    package let logLevel: LogLevel
+    package let logFormat: LogFormat
+    /// Where to listen.
+    package let host: String
+    package let adminPort: Port
+    /// The tracking server; `nil` for the one that the log's directory names, or one of this process.
+    package let trackURL: String?
+    package let trackToken: Secret?
+
+    package init(reader: SettingsReader, role: Role) throws(SettingsError) {
+        let url = reader.read(Self.logURL(directory: reader.directory))
+        logURL = reader.isFromFile("event_log.url") ? Self.anchored(url, in: reader.directory) : url
+        durability = reader.read(Self.durability)
+        logLevel = reader.read(Self.logLevel)
+        logFormat = reader.read(Self.logFormat)
+        host = reader.read(Self.host)
+        adminPort = reader.read(Self.adminPort(role))
+        trackURL = reader.read(Self.trackURL)
+        trackToken = reader.read(Self.trackToken)
+        try reader.finish()
+    }
+
+    /// The directory of a local log, without the scheme.
+    package var logDirectory: String { String(logURL.dropFirst(6)) }
+
+    /// A relative directory in the project file starts at the file's folder.
+    private static func anchored(_ url: String, in directory: String) -> String {
+        let path = url.dropFirst(6)
+        return path.hasPrefix("/") ? url : "local:\(directory)/\(path)"
+    }
+
+    static func logURL(directory: String) -> Setting<String> {
+        Setting("event_log.url", .logURL, default: "local:\(directory)/.mlops", "The event log that the roles meet at.")
+    }
+    static let durability = Setting("event_log.durability", .choice, default: Durability.process, "What a commit survives.")
+    static let logLevel = Setting("log.level", .choice, default: LogLevel.info, "The least severe log lines that are written.")
+    static let logFormat = Setting("log.format", .choice, default: LogFormat.text, "How log lines look.")
+    static let host = Setting("host", .host, default: "127.0.0.1", "The address to listen on.")
+    static func adminPort(_ role: Role) -> Setting<Port> {
+        Setting(
+            "\(role.rawValue).admin_port", .port, default: role.defaultAdminPort, "Health, readiness and metrics; 0 lets the system choose.")
+    }
+    static let trackURL = OptionalSetting("track.url", .httpURL, "The tracking server to use.")
+    static let trackToken = OptionalSetting("track.token", .secret, "What the tracking server asks for.", isSecret: true)
+
+    static let catalogue: [SettingInfo] =
+        [
+            SettingInfo(logURL(directory: "PROJECT")), SettingInfo(durability), SettingInfo(logLevel), SettingInfo(logFormat),
+            SettingInfo(host), SettingInfo(trackURL), SettingInfo(trackToken),
+        ] + Role.allCases.map { SettingInfo(adminPort($0)) }
+}

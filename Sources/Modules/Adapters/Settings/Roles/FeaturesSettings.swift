@@ -1,0 +1,22 @@
+package import Domain
+
+/// What the role `features` needs to know.
+package struct FeaturesSettings: Sendable {
+    /// Records of one atomic unit.
+    package let batchRecords: Int
+    /// How often finished rows move to the archive.
+    package let archiveInterval: EventTime.Milliseconds
+
+    package init(reader: SettingsReader) throws(SettingsError) {
+        batchRecords = reader.read(Self.batchRecords)
+        archiveInterval = reader.read(Self.archiveInterval)
+        try reader.finish()
+    }
+
+    static let batchRecords = Setting(
+        "features.batch_records", .count(1...1_000_000), default: 10_000, "Records that are processed and committed as one.")
+    static let archiveInterval = Setting(
+        "features.archive_interval", .duration(100...86_400_000), default: 30_000, "How often finished rows move to the archive.")
+
+    static let catalogue = [SettingInfo(batchRecords), SettingInfo(archiveInterval)]
+}

@@ -1,0 +1,32 @@
+import Domain
+package import Project
+
+/// All settings there are.
+package enum SettingsCatalogue {
+    package static let all: [SettingInfo] =
+        CommonSettings.catalogue + ProduceSettings.catalogue + FeaturesSettings.catalogue + TrainSettings.catalogue
+        + ServeSettings.catalogue + MonitorSettings.catalogue + TrackSettings.catalogue
+
+    /// What is wrong with the `settings:` of a project file, whatever role will read it: unknown keys, malformed values,
+    /// secrets that do not belong into a file that is shared.
+    package static func problems(in project: ProjectDefinition) -> [String] {
+        let known = Dictionary(uniqueKeysWithValues: all.map { ($0.key, $0) })
+        return project.settings.sorted { $0.key < $1.key }.compactMap { key, text in
+            let place = "\(project.settingPlaces[key] ?? ProjectFile.name) settings.\(key)"
+            guard let info = known[key] else {
+                return "\(place): there is no such setting" + SpellingSuggestion.hint(for: key, among: all.map(\.key))
+            }
+            if info.isSecret { return "\(place): a secret does not belong into a file; set \(info.environmentVariable)" }
+            return info.accepts(text) ? nil : "\(place): \"\(text)\" is not \(info.expected)"
+        }
+    }
+
+    /// Variables that look like settings and are none, with the nearest that is one. Not an error: a cluster puts variables
+    /// of its own into the environment.
+    package static func strays(in environment: [String: String]) -> [String] {
+        let known = all.map(\.environmentVariable) + ["MLOPS_PROJECT", "MLOPS_TOPIC_PREFIX"]
+        return environment.keys.filter { $0.hasPrefix("MLOPS_") && !known.contains($0) }.sorted().compactMap { name in
+            SpellingSuggestion.nearest(to: name, among: known).map { "\(name) is not read; did you mean \($0)?" }
+        }
+    }
+}
