@@ -1,0 +1,33 @@
+import Tracking
+
+/// What searches of the registry may name.
+enum RegistryGrammars {
+    static let models: SearchGrammar = {
+        let tags = SearchGrammar.Collection(.text, table: "registered_model_tags @", condition: "@.model = m.name AND @.key = ?")
+        let updated = SearchGrammar.Attribute(.number, "m.last_update_time")
+        let created = SearchGrammar.Attribute(.number, "m.creation_time")
+        return SearchGrammar(
+            subject: "registered model",
+            attributes: [
+                "name": .init(.text, "m.name"), "creation_timestamp": created, "creation_time": created,
+                "last_updated_timestamp": updated, "last_updated_time": updated, "timestamp": updated,
+            ],
+            collections: ["tag": tags, "tags": tags])
+    }()
+
+    static let versions: SearchGrammar = {
+        let tags = SearchGrammar.Collection(
+            .text, table: "model_version_tags @", condition: "@.model = v.model AND @.number = v.number AND @.key = ?")
+        let updated = SearchGrammar.Attribute(.number, "v.last_update_time")
+        let created = SearchGrammar.Attribute(.number, "v.creation_time")
+        let number = SearchGrammar.Attribute(.number, "v.number")
+        return SearchGrammar(
+            subject: "model version",
+            attributes: [
+                "name": .init(.text, "v.model"), "run_id": .init(.text, "v.run"), "source": .init(.text, "v.source"),
+                "source_path": .init(.text, "v.source"), "version_number": number, "version": number,
+                "creation_timestamp": created, "creation_time": created, "last_updated_timestamp": updated, "last_updated_time": updated,
+            ],
+            collections: ["tag": tags, "tags": tags])
+    }()
+}

@@ -1,0 +1,76 @@
+package import Domain
+import GRDB
+package import Tracking
+
+extension RegistryStore {
+    /// Points an alias at a version and keeps, in the same transaction, who did it and why.
+    package func setAlias(
+        model: String, alias: String, number: Int, promotion: Promotion, now: EventTime.Milliseconds
+    ) async throws(TrackingError) {
+        try RegistryValidation.modelName(model)
+        try RegistryValidation.alias(alias)
+        try await database.write { db in
+            _ = try Self.version(model, number, db)
+            let previous = try Self.aliased(model, alias, db)
+            try db.execute(sql: "INSERT OR REPLACE INTO model_aliases VALUES (?, ?, ?)", arguments: [model, alias, number])
+            try db.execute(sql: "UPDATE registered_models SET last_update_time = ? WHERE name = ?", arguments: [now, model])
+            try Self.keep(PromotionRecord(
+                model: model, alias: alias, previous: previous, number: number, promotion: promotion, time: now), db)
+        }
+    }
+
+    /// - Returns: Whether there was such an alias.
+    package func deleteAlias(
+        model: String, alias: String, promotion: Promotion, now: EventTime.Milliseconds
+    ) async throws(TrackingError) -> Bool {
+        try RegistryValidation.alias(alias)
+        return try await database.write { db in
+            _ = try Self.model(model, db)
+            guard let previous = try Self.aliased(model, alias, db) else { return false }
+            try db.execute(sql: "DELETE FROM model_aliases WHERE model = ? AND alias = ?", arguments: [model, alias])
+            try db.execute(sql: "UPDATE registered_models SET last_update_time = ? WHERE name = ?", arguments: [now, model])
+            try Self.keep(PromotionRecord(
+                model: model, alias: alias, previous: previous, number: nil, promotion: promotion, time: now), db)
+            return true
+        }
+    }
+
+    /// - Throws: `doesNotExist` without the model, `invalidParameter` without the alias, as MLflow's server answers.
+    package func version(model: String, alias: String) async throws(TrackingError) -> RegisteredVersion {
+        try RegistryValidation.modelName(model)
+        return try await database.read { db in
+            guard try Self.exists(model, db) else {
+                throw TrackingError(.doesNotExist, "Registered Model with name=\(model) not found")
+            }
+            guard let number = try Self.aliased(model, alias, db) else {
+                throw TrackingError(.invalidParameter, "Registered model alias \(Validation.shown(alias)) not found.")
+            }
+            return try Self.version(model, number, db)
+        }
+    }
+
+    /// Alias moves of a model, newest first.
+    package func promotions(model: String, limit: Int = 100) async throws(TrackingError) -> [PromotionRecord] {
+        try await database.read { db in
+            try Row.fetchAll(db, sql: "SELECT * FROM promotions WHERE model = ? ORDER BY id DESC LIMIT ?", arguments: [model, limit]).map { row in
+                PromotionRecord(
+                    model: row["model"], alias: row["alias"], previous: row["previous"], number: row["number"],
+                    promotion: Promotion(actor: row["actor"], reason: row["reason"], verdict: row["verdict"]), time: row["time"])
+            }
+        }
+    }
+
+    private static func aliased(_ model: String, _ alias: String, _ db: Database) throws -> Int? {
+        try Int.fetchOne(
+            db.cachedStatement(sql: "SELECT number FROM model_aliases WHERE model = ? AND alias = ?"), arguments: [model, alias])
+    }
+
+    private static func keep(_ record: PromotionRecord, _ db: Database) throws {
+        try db.execute(
+            sql: "INSERT INTO promotions (model, alias, previous, number, actor, reason, verdict, time) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            arguments: [
+                record.model, record.alias, record.previous, record.number, record.promotion.actor, record.promotion.reason,
+                record.promotion.verdict, record.time,
+            ])
+    }
+}

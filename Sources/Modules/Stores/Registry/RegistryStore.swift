@@ -1,0 +1,132 @@
+package import Domain
+import GRDB
+package import Tracking
+
+/// Registered models, their versions and aliases, and the audit of every alias move.
+package struct RegistryStore: Sendable {
+    let database: TrackingDatabase
+
+    /// - Parameter database: Opened with ``RegistrySchema/migrations`` after those of the runs.
+    package init(database: TrackingDatabase) { self.database = database }
+
+    // MARK: Models
+
+    package func createModel(
+        name: String, description: String = "", user: String = "", tags: [KeyValue] = [], now: EventTime.Milliseconds
+    ) async throws(TrackingError) -> RegisteredModel {
+        try RegistryValidation.modelName(name)
+        for tag in tags { try RegistryValidation.tag(tag, "Registered model tag") }
+        return try await database.write { db in
+            let known = try String.fetchOne(db, sql: "SELECT name FROM registered_models WHERE name = ?", arguments: [name])
+            guard known == nil else { throw TrackingError(.alreadyExists, "Registered Model (name=\(name)) already exists.") }
+            try db.execute(
+                sql: "INSERT INTO registered_models (name, description, user, creation_time, last_update_time) VALUES (?, ?, ?, ?, ?)",
+                arguments: [name, description, user, now, now])
+            for tag in tags { try Self.setTag(tag, model: name, db) }
+            return try Self.model(name, db)
+        }
+    }
+
+    package func model(name: String) async throws(TrackingError) -> RegisteredModel {
+        try RegistryValidation.modelName(name)
+        return try await database.read { try Self.model(name, $0) }
+    }
+
+    package func renameModel(name: String, to new: String, now: EventTime.Milliseconds) async throws(TrackingError) -> RegisteredModel {
+        try RegistryValidation.modelName(new)
+        return try await database.write { db in
+            _ = try Self.model(name, db)
+            guard try name == new || !Self.exists(new, db) else {
+                throw TrackingError(.alreadyExists, "Registered Model (name=\(new)) already exists.")
+            }
+            try db.execute(sql: "UPDATE registered_models SET name = ?, last_update_time = ? WHERE name = ?", arguments: [new, now, name])
+            for table in ["registered_model_tags", "model_versions", "model_version_tags", "model_aliases", "promotions"] {
+                try db.execute(sql: "UPDATE \(table) SET model = ? WHERE model = ?", arguments: [new, name])
+            }
+            return try Self.model(new, db)
+        }
+    }
+
+    package func describeModel(name: String, _ description: String, now: EventTime.Milliseconds) async throws(TrackingError) -> RegisteredModel {
+        try await changeModel(name, now) { db in
+            try db.execute(sql: "UPDATE registered_models SET description = ? WHERE name = ?", arguments: [description, name])
+        }
+    }
+
+    /// Removes a model with its versions, tags and aliases. The audit stays.
+    package func deleteModel(name: String) async throws(TrackingError) {
+        try await database.write { db in
+            _ = try Self.model(name, db)
+            try db.execute(sql: "DELETE FROM registered_models WHERE name = ?", arguments: [name])
+            for table in ["registered_model_tags", "model_versions", "model_version_tags", "model_aliases"] {
+                try db.execute(sql: "DELETE FROM \(table) WHERE model = ?", arguments: [name])
+            }
+        }
+    }
+
+    package func setModelTag(name: String, _ tag: KeyValue, now: EventTime.Milliseconds) async throws(TrackingError) {
+        try RegistryValidation.tag(tag, "Registered model tag")
+        _ = try await changeModel(name, now) { try Self.setTag(tag, model: name, $0) }
+    }
+
+    package func deleteModelTag(name: String, key: String, now: EventTime.Milliseconds) async throws(TrackingError) {
+        _ = try await changeModel(name, now) { db in
+            try db.execute(sql: "DELETE FROM registered_model_tags WHERE model = ? AND key = ?", arguments: [name, key])
+        }
+    }
+
+    package func searchModels(
+        filter: String = "", order: [String] = [], maxResults: Int = 100, pageToken: String? = nil
+    ) async throws(TrackingError) -> Paged<RegisteredModel> {
+        let condition = try RegistryGrammars.models.condition(SearchFilter(filter))
+        var terms: [SearchOrder] = []
+        for text in order { terms.append(try SearchOrder(text)) }
+        let sort = try RegistryGrammars.models.order(terms)
+        let offset = try PageToken.offset(of: pageToken)
+        let sql = """
+            SELECT m.name FROM registered_models m\(sort.joins) WHERE \(condition.sql)
+            ORDER BY \((sort.terms + ["m.name"]).joined(separator: ", ")) LIMIT ? OFFSET ?
+            """
+        return try await database.read { db in
+            let names = try String.fetchAll(db, sql: sql, arguments: sort.arguments + condition.arguments + [maxResults + 1, offset])
+            let page = PageToken.page(names, offset: offset, limit: maxResults)
+            return Paged(elements: try page.elements.map { try Self.model($0, db) }, nextPageToken: page.nextPageToken)
+        }
+    }
+
+    private func changeModel(
+        _ name: String, _ now: EventTime.Milliseconds, _ body: @escaping @Sendable (Database) throws -> Void
+    ) async throws(TrackingError) -> RegisteredModel {
+        try RegistryValidation.modelName(name)
+        return try await database.write { db in
+            _ = try Self.model(name, db)
+            try body(db)
+            try db.execute(sql: "UPDATE registered_models SET last_update_time = ? WHERE name = ?", arguments: [now, name])
+            return try Self.model(name, db)
+        }
+    }
+
+    // MARK: Rows
+
+    static func exists(_ name: String, _ db: Database) throws -> Bool {
+        try String.fetchOne(db, sql: "SELECT name FROM registered_models WHERE name = ?", arguments: [name]) != nil
+    }
+
+    static func model(_ name: String, _ db: Database) throws -> RegisteredModel {
+        guard let row = try Row.fetchOne(db.cachedStatement(sql: "SELECT * FROM registered_models WHERE name = ?"), arguments: [name]) else {
+            throw TrackingError(.doesNotExist, "Registered Model with name=\(Validation.shown(name)) not found")
+        }
+        let tags = try Row.fetchAll(db, sql: "SELECT key, value FROM registered_model_tags WHERE model = ? ORDER BY key", arguments: [name])
+        let aliases = try Row.fetchAll(db, sql: "SELECT alias, number FROM model_aliases WHERE model = ? ORDER BY alias", arguments: [name])
+        let latest = try Int.fetchAll(
+            db, sql: "SELECT max(number) FROM model_versions WHERE model = ? GROUP BY stage ORDER BY 1 DESC", arguments: [name])
+        return RegisteredModel(
+            name: name, description: row["description"], user: row["user"], creationTime: row["creation_time"],
+            lastUpdateTime: row["last_update_time"], tags: tags.map { KeyValue($0["key"], $0["value"]) },
+            aliases: aliases.map { ($0["alias"], $0["number"]) }, latestVersions: try latest.map { try version(name, $0, db) })
+    }
+
+    private static func setTag(_ tag: KeyValue, model: String, _ db: Database) throws {
+        try db.execute(sql: "INSERT OR REPLACE INTO registered_model_tags VALUES (?, ?, ?)", arguments: [model, tag.key, tag.value])
+    }
+}
