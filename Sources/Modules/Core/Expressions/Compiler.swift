@@ -45,7 +45,7 @@ struct Compiler {
     mutating func condition(_ syntax: Syntax) throws(ExpressionError) -> Plan {
         let typed = try compile(syntax)
         guard typed.type == .bool else {
-            throw ExpressionError("a condition must be true or false, not a \(typed.type?.rawValue ?? "null")", at: syntax.offset)
+            throw ExpressionError("a condition must be true or false, not \(typed.type?.named ?? "null")", at: syntax.offset)
         }
         return typed.plan
     }

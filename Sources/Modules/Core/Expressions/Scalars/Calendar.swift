@@ -21,7 +21,7 @@ extension ScalarFunction {
     private static func part(_ usage: String, _ summary: String, _ body: @escaping @Sendable (Int64) -> Int64) -> ScalarFunction {
         ScalarFunction(usage, summary) { types throws(Mismatch) in
             let type = types[0] ?? .time
-            guard type == .time || type == .int else { throw Mismatch("expects a time, not a \(type.rawValue)", argument: 0) }
+            guard type == .time || type == .int else { throw Mismatch("expects a time, not \(type.named)", argument: 0) }
             return Resolution(arguments: [type], result: .int) { arguments, _, _ in
                 Vector(ints: arguments[0].ints.map(body), nulls: arguments[0].nulls)
             }

@@ -86,7 +86,7 @@ extension ScalarFunction {
     ) -> ScalarFunction {
         ScalarFunction("\(name)(a, b, …)", summary, arity: 2...16) { types throws(Mismatch) in
             let type = try common(types)
-            guard type.isNumeric || type == .time else { throw Mismatch("expects numbers or times, not a \(type.rawValue)") }
+            guard type.isNumeric || type == .time else { throw Mismatch("expects numbers or times, not \(type.named)") }
             let isLeast = name == "least"
             return Resolution(arguments: Array(repeating: type, count: types.count), result: type) { arguments, count, _ in
                 let nulls = Vector.anyNull(arguments)

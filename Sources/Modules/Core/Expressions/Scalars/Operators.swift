@@ -68,7 +68,7 @@ enum Operators {
         if types.contains(nil) { throw Mismatch("with null is always null; use is_null(x)") }
         let type: ValueType
         do throws(Mismatch) { type = try ScalarFunction.common(types) } catch {
-            throw Mismatch("does not compare a \(name(types[0])) with a \(name(types[1]))")
+            throw Mismatch("does not compare \(name(types[0])) with \(name(types[1]))")
         }
         if type == .bool, symbol != .equal, symbol != .notEqual { throw Mismatch("does not apply to bools; they are only equal or not") }
         return Resolution(arguments: [type, type], result: .bool) { arguments, _, _ in
@@ -108,7 +108,7 @@ enum Operators {
         if types.contains(.time) { return try timeArithmetic(symbol, types) }
         for (index, type) in types.enumerated() where type?.isNumeric == false {
             let hint = symbol == .plus && type == .string ? "; join text with concat(a, b)" : ""
-            throw Mismatch("expects numbers, not a \(name(type))\(hint)", argument: index)
+            throw Mismatch("expects numbers, not \(name(type))\(hint)", argument: index)
         }
         guard try ScalarFunction.common(types) == .int, symbol != .divided else { return real(symbol) }
         return Resolution(arguments: [.int, .int], result: .int) { arguments, _, overflows in
@@ -194,10 +194,10 @@ enum Operators {
             }
         default:
             throw Mismatch(
-                "does not go with a \(name(types[0])) and a \(name(types[1])); "
+                "does not go with \(name(types[0])) and \(name(types[1])); "
                     + "times take \"time - time\" and \"time + duration\"")
         }
     }
 
-    private static func name(_ type: ValueType?) -> String { type?.rawValue ?? "null" }
+    private static func name(_ type: ValueType?) -> String { type?.named ?? "null" }
 }

@@ -65,12 +65,12 @@ extension ScalarFunction {
 
     static func requireNumber(_ type: ValueType?, argument: Int) throws(Mismatch) {
         guard let type else { return }
-        guard type.isNumeric else { throw Mismatch("expects a number, not a \(type.rawValue)", argument: argument) }
+        guard type.isNumeric else { throw Mismatch("expects a number, not \(type.named)", argument: argument) }
     }
 
     static func require(_ type: ValueType?, _ expected: ValueType, argument: Int) throws(Mismatch) {
         guard let type, type != expected else { return }
-        throw Mismatch("expects a \(expected.rawValue), not a \(type.rawValue)", argument: argument)
+        throw Mismatch("expects \(expected.named), not \(type.named)", argument: argument)
     }
 
     /// The one type of several arguments, ints widened where they meet doubles.
@@ -83,11 +83,16 @@ extension ScalarFunction {
                 continue
             }
             guard sofar.isNumeric, type.isNumeric else {
-                throw Mismatch("a \(type.rawValue) does not go with a \(sofar.rawValue)", argument: index)
+                throw Mismatch("\(type.named) does not go with \(sofar.named)", argument: index)
             }
             common = .double
         }
         guard let common else { throw Mismatch("needs a value whose type is known, not only null") }
         return common
     }
+}
+
+extension ValueType {
+    /// With its article, for messages.
+    var named: String { self == .int ? "an int" : "a \(rawValue)" }
 }

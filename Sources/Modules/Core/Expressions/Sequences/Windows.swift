@@ -23,7 +23,7 @@ extension SequenceFunction {
         SequenceFunction(usage, summary, parameters: [1...maxRows]) { types, parameters throws(ScalarFunction.Mismatch) in
             if types[0] == .double { return RealWindow(rows: parameters[0], fold: fold).kernel }
             guard types[0] == .int || types[0] == .time else {
-                throw ScalarFunction.Mismatch("expects a number or a time, not a \(types[0].rawValue)", argument: 0)
+                throw ScalarFunction.Mismatch("expects a number or a time, not \(types[0].named)", argument: 0)
             }
             return IntWindow(rows: parameters[0], isLeast: fold == .least).kernel(types[0])
         }
