@@ -1,0 +1,212 @@
+package import Domain
+package import Project
+
+/// What the monitor knows: predictions joined with labels, errors by version and window, the latest rows.
+///
+/// A pure state machine: records in, numbers out. Time is what the records say. A window is that of the features a
+/// prediction was made from; its drift is judged when event time has left it.
+package struct MonitorEngine: Sendable {
+    package struct Settings: Sendable {
+        package var model: String
+        package var windows: MonitoringDefinition.Windows
+        /// How long after `predictedFor` a label still counts.
+        package var labelWait: EventTime.Milliseconds
+        package var drift: MonitoringDefinition.Drift
+        /// The feature whose value at prediction time is the baseline; `nil` without such a baseline.
+        package var baseline: String?
+        /// Predictions, labels and marks that the join may hold.
+        package var maxJoinEntries = 200_000
+        /// Rows of a version that drift is judged on.
+        package var recentRows = 5_000
+        /// Windows that are kept; older ones live on in the totals.
+        package var maxWindows = 1_000
+
+        package init(
+            model: String, windows: MonitoringDefinition.Windows, labelWait: EventTime.Milliseconds, drift: MonitoringDefinition.Drift,
+            baseline: String?
+        ) {
+            self.model = model
+            self.windows = windows
+            self.labelWait = labelWait
+            self.drift = drift
+            self.baseline = baseline
+        }
+    }
+
+    package struct WindowKey: Sendable, Hashable, Comparable {
+        package let start: EventTime.Milliseconds
+        package let version: String
+
+        package static func < (a: WindowKey, b: WindowKey) -> Bool { (a.start, a.version) < (b.start, b.version) }
+    }
+
+    package struct Window: Sendable, Equatable {
+        package var errors = ErrorSums()
+        /// Set when the window has ended with enough rows and a reference.
+        package var drift: DriftSummary?
+        package var isClosed = false
+    }
+
+    /// What of a verdict is kept for the time line.
+    package struct DriftSummary: Sendable, Equatable {
+        package let share: Double
+        package let isDrifted: Bool
+        package let rows: Int
+    }
+
+    /// What became of the records, since the first one.
+    package struct Counts: Sendable, Equatable {
+        package var predictions = 0
+        package var repeated = 0
+        package var stale = 0
+        /// Features came with the request: no label is awaited.
+        package var withoutEntity = 0
+        package var withoutOutput = 0
+        package var otherModels = 0
+        package var unreadable = 0
+        package var labels = 0
+    }
+
+    package let settings: Settings
+    package internal(set) var join: LabelJoin
+    package internal(set) var windows: [WindowKey: Window] = [:]
+    /// By version.
+    package internal(set) var totals: [String: ErrorSums] = [:]
+    package internal(set) var recent: [String: RecentRows] = [:]
+    package internal(set) var counts = Counts()
+    /// What drift is measured against, by version; the role supplies it.
+    package var references: [String: DriftReference] = [:]
+
+    var changedWindows: Set<WindowKey> = []
+    var changedTotals: Set<String> = []
+
+    package init(_ settings: Settings) {
+        self.settings = settings
+        join = LabelJoin(wait: settings.labelWait, maxEntries: settings.maxJoinEntries)
+    }
+
+    /// Greatest time any record told.
+    package var now: EventTime.Milliseconds? { join.now }
+    /// Versions seen, in order of their numbers.
+    package var versions: [String] {
+        Set(recent.keys).union(totals.keys).sorted { (Int($0) ?? 0, $0) < (Int($1) ?? 0, $1) }
+    }
+
+    /// The version whose features are the newest; of equals the higher number.
+    package var latestVersion: String? {
+        versions.last { version in recent[version]?.lastTime == recent.values.compactMap(\.lastTime).max() }
+    }
+
+    func windowKey(_ time: EventTime.Milliseconds, _ version: String) -> WindowKey {
+        WindowKey(start: time.flooredQuotient(by: settings.windows.length) * settings.windows.length, version: version)
+    }
+
+    package mutating func take(_ prediction: MonitoredPrediction) {
+        guard prediction.model == settings.model else { return counts.otherModels += 1 }
+        advance(to: prediction.featureTime)
+        counts.predictions += 1
+        guard let entity = prediction.entity else {
+            counts.withoutEntity += 1
+            return keep(prediction)
+        }
+        guard let output = prediction.output else { return counts.withoutOutput += 1 }
+        let waiting = LabelJoin.Waiting(
+            version: prediction.version, requestedAt: prediction.requestedAt, featureTime: prediction.featureTime, output: output,
+            baseline: settings.baseline.flatMap { prediction.number(of: $0) })
+        switch join.add(waiting, entity: entity, predictedFor: prediction.predictedFor) {
+        case .stale: counts.stale += 1
+        case .repeated, .replaced: counts.repeated += 1
+        case .waits:
+            begin(prediction)
+        case .joined(let outcome):
+            begin(prediction)
+            settle(outcome)
+        }
+    }
+
+    /// A label row of the label view.
+    package mutating func take(label: Double?, entity: EntityKey, at time: EventTime.Milliseconds) {
+        counts.labels += 1
+        advance(to: time)
+        for outcome in join.add(label: label, entity: entity, at: time) { settle(outcome) }
+    }
+
+    package mutating func noteUnreadable() { counts.unreadable += 1 }
+
+    /// Tells that event time has come to `time`.
+    package mutating func advance(to time: EventTime.Milliseconds) {
+        if let now = join.now, time <= now { return }
+        for outcome in join.advance(to: time) { settle(outcome) }
+        for (key, window) in windows where !window.isClosed && key.start + settings.windows.length <= time { close(key) }
+        while windows.count > settings.maxWindows, let oldest = windows.keys.min() {
+            windows[oldest] = nil
+            changedWindows.insert(oldest)
+        }
+    }
+
+    private mutating func begin(_ prediction: MonitoredPrediction) {
+        keep(prediction)
+        totals[prediction.version, default: ErrorSums()].addPrediction()
+        changedTotals.insert(prediction.version)
+        let key = windowKey(prediction.featureTime, prediction.version)
+        windows[key, default: Window()].errors.addPrediction()
+        changedWindows.insert(key)
+    }
+
+    private mutating func keep(_ prediction: MonitoredPrediction) {
+        guard !prediction.features.isEmpty else { return }
+        recent[prediction.version, default: RecentRows(limit: settings.recentRows)].add(prediction)
+    }
+
+    private mutating func settle(_ outcome: LabelJoin.Outcome) {
+        let version = outcome.prediction.version
+        totals[version, default: ErrorSums()].add(outcome)
+        changedTotals.insert(version)
+        let key = windowKey(outcome.prediction.featureTime, version)
+        // A window that is no longer kept does not come back for one late label.
+        guard windows[key] != nil else { return }
+        windows[key]?.errors.add(outcome)
+        changedWindows.insert(key)
+    }
+
+    private mutating func close(_ key: WindowKey) {
+        let end = key.start + settings.windows.length
+        let verdict = drift(of: key.version) { $0.featureTime >= key.start && $0.featureTime < end }
+        windows[key]?.isClosed = true
+        windows[key]?.drift = verdict.flatMap { verdict in
+            verdict.share.map { DriftSummary(share: $0, isDrifted: verdict.isDrifted, rows: verdict.rows) }
+        }
+        changedWindows.insert(key)
+    }
+
+    /// Drift of the latest rows of a version.
+    package func drift(of version: String) -> DriftVerdict? { drift(of: version) { _ in true } }
+
+    private func drift(of version: String, where isWanted: (RecentRows.Row) -> Bool) -> DriftVerdict? {
+        guard let reference = references[version], let recent = recent[version] else { return nil }
+        let rows = recent.rows.filter(isWanted)
+        return DriftVerdict(
+            recent.names + (reference[Self.outputColumn] == nil ? [] : [Self.outputColumn]), reference: reference,
+            current: { Self.sample($0, rows, recent.names, reference) }, rows: rows.count, minRows: settings.windows.minRows,
+            rule: settings.drift)
+    }
+
+    /// The latest values of a column of a version.
+    package func sample(_ column: String, of version: String) -> DriftReference.Sample? {
+        guard let recent = recent[version], let reference = references[version] else { return nil }
+        return Self.sample(column, recent.rows, recent.names, reference)
+    }
+
+    /// The column of the reference that holds the model's own outputs.
+    package static var outputColumn: String { "prediction" }
+
+    private static func sample(
+        _ column: String, _ rows: [RecentRows.Row], _ names: [String], _ reference: DriftReference
+    ) -> DriftReference.Sample {
+        let isText = if case .categories? = reference[column]?.values { true } else { false }
+        guard let place = names.firstIndex(of: column) else {
+            return DriftReference.Sample(rows.map { $0.output.map { .finite($0) } ?? .null })
+        }
+        return DriftReference.Sample(rows.map { $0.values[place] }, areCategories: isText ? true : nil)
+    }
+}

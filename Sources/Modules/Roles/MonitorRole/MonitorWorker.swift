@@ -1,0 +1,197 @@
+package import Domain
+package import EventLog
+package import Features
+package import Logging
+package import Table
+
+/// Feeds the engine from the log, and commits its state together with the positions it was computed from.
+package actor MonitorWorker {
+    package struct Plan: Sendable {
+        /// Prefix included.
+        package var predictionsTopic: String
+        /// Where the truth comes from; `nil` watches drift alone.
+        package var labelView: CompiledView?
+        /// The column of that view that holds the truth.
+        package var labelColumn: String
+        /// Tells two monitors of one process apart.
+        package var instance: String
+
+        package init(predictionsTopic: String, labelView: CompiledView?, labelColumn: String, instance: String = "monitor") {
+            self.predictionsTopic = predictionsTopic
+            self.labelView = labelView
+            self.labelColumn = labelColumn
+            self.instance = instance
+        }
+    }
+
+    /// Records in one unit.
+    private static let unitRecords = 5_000
+    private static let leaseTime: Int64 = 10_000
+    /// A verdict on drift sorts thousands of rows: not for every record.
+    private static let driftInterval = Duration.seconds(5)
+    private static let renewal = Duration.seconds(3)
+    /// After this the reference of a version is asked for again.
+    private static let referenceRetry = Duration.seconds(30)
+
+    private let plan: Plan
+    private let log: EventLog
+    private let reference: @Sendable (ModelVersion) async throws -> Table?
+    private let logger: Logger
+    private let wall: @Sendable () -> EventTime.Milliseconds
+    private let fresh: MonitorEngine
+    private var engine: MonitorEngine
+    private var input: MergedInput?
+    private var lease: Lease?
+    private var renewed = ContinuousClock.now
+    private var metrics: MonitorMetrics
+    private var referenceTried: [String: ContinuousClock.Instant] = [:]
+    /// What the last verdict on drift was made from, and when.
+    private var judged = 0
+    private var judgedAt = ContinuousClock.now
+    /// Grows when the engine has taken something in.
+    package private(set) var revision = 0
+
+    /// - Parameters:
+    ///   - reference: The training sample of a version; `nil` when it has none.
+    ///   - wall: Milliseconds since the epoch; only the lease goes by it.
+    package init(
+        _ settings: MonitorEngine.Settings, plan: Plan, log: EventLog,
+        reference: @escaping @Sendable (ModelVersion) async throws -> Table?, logger: Logger,
+        wall: @escaping @Sendable () -> EventTime.Milliseconds
+    ) {
+        self.plan = plan
+        self.log = log
+        self.reference = reference
+        self.logger = logger
+        self.wall = wall
+        fresh = MonitorEngine(settings)
+        engine = fresh
+        metrics = MonitorMetrics(model: settings.model)
+    }
+
+    private var group: String { "monitor/\(fresh.settings.model)" }
+
+    /// What is known now.
+    package var snapshot: MonitorEngine { engine }
+
+    /// Takes everything that the topics hold now, and judges drift.
+    /// - Returns: Records taken; 0 also while another process monitors.
+    @discardableResult
+    package func drain() async throws -> Int {
+        let total = try await takeAll()
+        tellDrift()
+        return total
+    }
+
+    private func takeAll() async throws -> Int {
+        guard try await open(), var input else { return 0 }
+        let ends = try await input.ends()
+        var total = 0
+        while !Task.isCancelled {
+            if ContinuousClock.now - renewed > Self.renewal, try await !open() { return total }
+            for version in try await input.fill(upTo: ends) { await loadReference(version) }
+            var taken = 0
+            while taken < Self.unitRecords, let item = input.next(upTo: ends) {
+                take(item)
+                taken += 1
+            }
+            if taken == 0 { break }
+            total += taken
+            try await commit(input)
+            self.input = input
+            metrics.tell(lag: input.lag(ends))
+        }
+        self.input = input
+        if total > 0 { metrics.tell(engine) }
+        return total
+    }
+
+    /// Follows the topics until the task is cancelled.
+    func run() async throws {
+        while !Task.isCancelled {
+            let version = log.version
+            do {
+                let taken = try await takeAll()
+                if revision > judged, ContinuousClock.now - judgedAt > Self.driftInterval { tellDrift() }
+                if taken > 0 { continue }
+            } catch let error as EventLogError {
+                guard case .fenced = error.code else { throw error }
+                forget()
+            }
+            await log.waitForAppend(after: version, timeout: .milliseconds(200))
+        }
+    }
+
+    /// Takes or renews the right to monitor, and puts the saved state back when it is new.
+    /// - Returns: Whether this process has it.
+    private func open() async throws -> Bool {
+        renewed = .now
+        let held = try await log.acquire(
+            group: group, topic: plan.predictionsTopic, partition: 0, owner: EventLog.ownerName(plan.instance), now: wall(),
+            timeToLive: Self.leaseTime)
+        if held != lease { forget() }
+        lease = held
+        guard held != nil else { return false }
+        guard input == nil else { return true }
+        let references = engine.references
+        engine = fresh
+        engine.references = references
+        try engine.restore(try await log.state(namespace: group))
+        input = try await MergedInput(
+            log: log, predictionsTopic: plan.predictionsTopic,
+            labels: plan.labelView.map { .init(view: $0, column: plan.labelColumn) }, group: group)
+        for version in engine.versions {
+            if let number = Int(version) { await loadReference(ModelVersion(model: fresh.settings.model, number: number)) }
+        }
+        return true
+    }
+
+    /// What was computed under a lost lease is void: somebody else goes on from the last commit.
+    private func forget() {
+        input = nil
+        lease = nil
+    }
+
+    private func take(_ item: MonitorItem) {
+        revision += 1
+        switch item {
+        case .prediction(let prediction):
+            engine.take(prediction)
+            if prediction.model == fresh.settings.model { metrics.took(output: prediction.output) }
+        case .label(let label, let entity, let time): engine.take(label: label, entity: entity, at: time)
+        case .unreadable(let reason):
+            if engine.counts.unreadable == 0 { logger.warning("a record is no prediction", metadata: ["record": "\(reason)"]) }
+            engine.noteUnreadable()
+        }
+    }
+
+    private func commit(_ input: MergedInput) async throws {
+        let state = engine.takeChanges().map { LogUnit.StateChange(namespace: group, key: $0.key, value: $0.value) }
+        try await log.commit(
+            LogUnit(group: group, state: state, offsets: input.positions, leases: lease.map { [$0] } ?? []))
+    }
+
+    private func loadReference(_ version: ModelVersion) async {
+        let number = String(version.number)
+        guard version.model == fresh.settings.model, engine.references[number] == nil else { return }
+        if let last = referenceTried[number], ContinuousClock.now - last < Self.referenceRetry { return }
+        referenceTried[number] = .now
+        do {
+            guard let table = try await reference(version) else {
+                return logger.notice("a model without reference: its drift is not judged", metadata: ["model": "\(version)"])
+            }
+            engine.references[number] = DriftReference(table)
+            logger.info("drift reference", metadata: ["model": "\(version)", "rows": "\(table.rowCount)", "columns": "\(table.columns.count)"])
+        } catch {
+            logger.warning("the drift reference cannot be read", metadata: ["model": "\(version)", "error": "\(error)"])
+        }
+    }
+
+    private func tellDrift() {
+        judged = revision
+        judgedAt = .now
+        // Old versions keep the last verdict they had.
+        guard let version = engine.latestVersion, let verdict = engine.drift(of: version) else { return }
+        metrics.tell(verdict, version: version)
+    }
+}

@@ -1,0 +1,89 @@
+package import Domain
+
+/// The latest predictions of one model version with their inputs: the sample that drift is judged on.
+///
+/// Rows are kept in chunks, so that adding one rewrites only the last chunk of the saved state.
+package struct RecentRows: Sendable {
+    package struct Row: Sendable, Equatable {
+        package let featureTime: EventTime.Milliseconds
+        /// `nil` when the model gave no number.
+        package let output: Double?
+        package let values: [Value]
+    }
+
+    private struct Chunk {
+        let number: Int64
+        var rows: [Row] = []
+    }
+
+    static let chunkRows = 250
+
+    /// The inputs, in the model's order; known from the first row on.
+    package private(set) var names: [String] = []
+    /// Rows kept at most; a little more until a whole chunk can go.
+    package let limit: Int
+    private var chunks: [Chunk] = []
+    private var changed: Set<Int64> = []
+
+    package init(limit: Int) { self.limit = max(Self.chunkRows, limit) }
+
+    package var count: Int { chunks.reduce(0) { $0 + $1.rows.count } }
+    /// When the last row added was known.
+    package var lastTime: EventTime.Milliseconds? { chunks.last?.rows.last?.featureTime }
+    /// Oldest first.
+    package var rows: [Row] { chunks.flatMap(\.rows) }
+
+    package mutating func add(_ prediction: MonitoredPrediction) {
+        if names.isEmpty { names = prediction.features.map(\.name) }
+        var values = prediction.features.map(\.value)
+        if !prediction.features.map(\.name).elementsEqual(names) {
+            values = names.map { name in prediction.features.first { $0.name == name }?.value ?? .null }
+        }
+        if chunks.last.map({ $0.rows.count >= Self.chunkRows }) ?? true {
+            chunks.append(Chunk(number: (chunks.last?.number ?? -1) + 1))
+        }
+        let last = chunks.count - 1
+        chunks[last].rows.append(Row(featureTime: prediction.featureTime, output: prediction.output, values: values))
+        changed.insert(chunks[last].number)
+        while chunks.count > 1, count - chunks[0].rows.count >= limit { changed.insert(chunks.removeFirst().number) }
+    }
+
+    /// Saved chunks that changed since the last call; `nil` for those that are gone.
+    mutating func takeChanges() -> [(number: Int64, value: [UInt8]?)] {
+        defer { changed = [] }
+        return changed.sorted().map { number in
+            (number, chunks.first { $0.number == number }.map { encode($0) })
+        }
+    }
+
+    /// Puts a saved chunk back; chunks come in the order of their numbers.
+    mutating func restore(_ number: Int64, _ bytes: [UInt8]) throws(BinaryReader.Damaged) {
+        var reader = BinaryReader(bytes), chunk = Chunk(number: number)
+        var names: [String] = []
+        for _ in 0..<(try reader.readCount()) { names.append(try reader.readString()) }
+        self.names = names
+        for _ in 0..<(try reader.readCount()) {
+            let time = try reader.readInt()
+            let output = try reader.readBool() ? try reader.readDouble() : nil
+            var values: [Value] = []
+            for _ in names { values.append(try reader.readValue()) }
+            chunk.rows.append(Row(featureTime: time, output: output, values: values))
+        }
+        chunks.append(chunk)
+        chunks.sort { $0.number < $1.number }
+    }
+
+    private func encode(_ chunk: Chunk) -> [UInt8] {
+        var writer = BinaryWriter()
+        writer.write(count: names.count)
+        for name in names { writer.write(name) }
+        writer.write(count: chunk.rows.count)
+        for row in chunk.rows {
+            writer.write(row.featureTime)
+            writer.write(row.output != nil)
+            if let output = row.output { writer.write(output) }
+            for value in row.values { writer.write(value) }
+        }
+        return writer.bytes
+    }
+}

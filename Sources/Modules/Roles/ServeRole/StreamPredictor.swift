@@ -1,0 +1,182 @@
+package import Domain
+import EventLog
+import Features
+import Inference
+import Logging
+import Table
+
+/// Predicts every new final row of a view, exactly once: predictions and positions are committed as one unit, so a crash
+/// neither loses nor repeats one.
+package actor StreamPredictor {
+    /// Where to begin when this model has never predicted the stream before.
+    package enum Start: Sendable { case latest, beginning }
+
+    package enum Error: Swift.Error, CustomStringConvertible {
+        case noModel(String)
+        case otherDefinitions(ModelVersion, columns: [String])
+
+        package var description: String {
+            switch self {
+            case .noModel(let name): "model \"\(name)\" is not loaded"
+            case .otherDefinitions(let version, let columns):
+                "\(version) was trained on other definitions of: \(columns.joined(separator: ", "))"
+            }
+        }
+    }
+
+    private static let batchRecords = 2_000
+    /// Milliseconds until the partitions of a process that has stopped answering are free; a dead one's are at once.
+    private static let leaseTime: Int64 = 10_000
+    private static let renewal = Duration.seconds(3)
+
+    private let slot: ModelSlot
+    private let view: CompiledView
+    private let log: EventLog
+    private let predictionsTopic: String
+    private let metrics: ServeMetrics
+    private let logger: Logger
+    private let wall: @Sendable () -> EventTime.Milliseconds
+    private let owner: String
+    private var leases: [Int: Lease] = [:]
+    private var positions: [Int: Int64] = [:]
+    private var renewed = ContinuousClock.now
+    private var start = Start.latest
+    private var pausedFor: ModelVersion?
+
+    /// - Parameter wall: Milliseconds since the epoch, for leases and for when a prediction was asked for.
+    init(
+        slot: ModelSlot, view: CompiledView, log: EventLog, predictionsTopic: String, metrics: ServeMetrics, logger: Logger,
+        wall: @escaping @Sendable () -> EventTime.Milliseconds, instance: String
+    ) {
+        self.slot = slot
+        self.view = view
+        self.log = log
+        self.predictionsTopic = predictionsTopic
+        self.metrics = metrics
+        self.logger = logger
+        self.wall = wall
+        owner = EventLog.ownerName(instance)
+    }
+
+    private var topic: String { view.definition.topic }
+    private var group: String { "serve-stream/\(slot.name)" }
+    private var startNamespace: String { "\(group)/start" }
+
+    /// Takes what partitions are free and finds where to go on in each; on the very first time, where to begin.
+    ///
+    /// - Parameter start: Counts only for partitions that this model has never read. Rows before ``Start/latest`` are not
+    ///   predicted by this model, ever.
+    package func open(from start: Start) async throws {
+        self.start = start
+        renewed = .now
+        let known = Set(try await log.state(namespace: startNamespace).map(\.key))
+        for partition in 0..<(try await log.partitions(of: topic)) {
+            let lease = try await log.acquire(
+                group: group, topic: topic, partition: partition, owner: owner, now: wall(), timeToLive: Self.leaseTime)
+            if lease == nil || lease != leases[partition] { positions[partition] = nil }
+            leases[partition] = lease
+            guard let lease, positions[partition] == nil else { continue }
+            let mark = Array(String(partition).utf8)
+            if !known.contains(mark) {
+                let first = start == .latest ? try await log.endOffset(topic: topic, partition: partition) : 0
+                try await log.commit(
+                    LogUnit(
+                        group: group, state: [.init(namespace: startNamespace, key: mark, value: Array(String(first).utf8))],
+                        offsets: [.init(topic: topic, partition: partition, next: first)], leases: [lease]))
+            }
+            positions[partition] = try await log.committed(group: group, topic: topic, partition: partition)
+        }
+    }
+
+    /// Predicts everything that the view's topic holds now.
+    /// - Returns: Predictions made.
+    /// - Throws: ``Error`` when there is no model, or one that must not be fed with these rows.
+    @discardableResult
+    package func drain() async throws -> Int {
+        var total = 0
+        for partition in positions.keys.sorted() {
+            let end = try await log.endOffset(topic: topic, partition: partition)
+            while let position = positions[partition], position < end, !Task.isCancelled {
+                if ContinuousClock.now - renewed > Self.renewal { try await open(from: start) }
+                total += try await step(partition, from: position)
+            }
+        }
+        return total
+    }
+
+    /// Follows the view until the task is cancelled; while there is no usable model it waits and the rows wait too.
+    func run(from start: Start) async throws {
+        try await open(from: start)
+        while !Task.isCancelled {
+            let version = log.version
+            do {
+                if ContinuousClock.now - renewed > Self.renewal { try await open(from: start) }
+                if try await drain() > 0 { continue }
+            } catch let error as Error {
+                pause(error)
+            } catch let error as EventLogError {
+                guard case .fenced(_, _, let partition) = error.code else { throw error }
+                // Another process has gone on from here; what it left is read again when the partition comes back.
+                leases[partition] = nil
+                positions[partition] = nil
+            }
+            await log.waitForAppend(after: version, timeout: .milliseconds(100))
+        }
+    }
+
+    private func pause(_ error: Error) {
+        let version = slot.current?.version
+        guard version != nil, version != pausedFor else { return }
+        pausedFor = version
+        logger.warning("stream prediction waits", metadata: ["model": "\(slot.name)", "reason": "\(error)"])
+    }
+
+    private func step(_ partition: Int, from position: Int64) async throws -> Int {
+        guard let served = slot.current else { throw Error.noModel(slot.name) }
+        guard served.binding.mismatched.isEmpty else {
+            throw Error.otherDefinitions(served.version, columns: served.binding.mismatched)
+        }
+        let batch = try await log.read(topic: topic, partition: partition, from: position, limit: Self.batchRecords)
+        guard batch.nextOffset > position else { return 0 }
+        let (records, skipped) = try predictions(of: batch, served)
+        var unit = LogUnit(group: group, outputs: [.init(topic: predictionsTopic, records: records)])
+        unit.offsets = [.init(topic: topic, partition: partition, next: batch.nextOffset)]
+        if let lease = leases[partition] { unit.leases = [lease] }
+        try await log.commit(unit)
+        positions[partition] = batch.nextOffset
+        metrics.predicted(version: served.number, count: records.count, path: "stream")
+        if skipped > 0 { metrics.skipped(skipped) }
+        metrics.streamLag(try await log.endOffset(topic: topic, partition: partition) - batch.nextOffset)
+        return records.count
+    }
+
+    /// One record a final row; a row for which the model has no number is counted instead.
+    private func predictions(of batch: RecordBatch, _ served: ServedModel) throws -> (records: [Record], skipped: Int) {
+        let columns = view.schema.columns
+        var decoder = RowDecoder(fields: columns.map { RowDecoder.Field($0.name, $0.type, isOptional: true) })
+        var entities: [EntityKey] = []
+        try batch.forEach { record in
+            guard let value = record.value, let key = record.key.flatMap({ EntityKey(bytes: $0) }) else { return }
+            try decoder.append(value)
+            entities.append(key)
+        }
+        let rows = decoder.finish()
+        let availability = columns.firstIndex { $0.name == view.schema.metadata.availabilityColumn } ?? 0
+        let finality = columns.firstIndex { $0.name == "is_final" }
+        let requestedAt = wall()
+        var records: [Record] = [], skipped = 0
+        records.reserveCapacity(entities.count)
+        for (row, entity) in entities.enumerated() {
+            if let finality, rows[finality][row] == .bool(false) { continue }
+            let inputs = served.binding.positions.map { rows[$0][row] }
+            let output = try served.model.predict(inputs)
+            guard output.isFinite, case .int(let time) = rows[availability][row] else {
+                skipped += 1
+                continue
+            }
+            records.append(
+                PredictionRecord(served, inputs: inputs, output: output, entity: entity, featureTime: time, requestedAt: requestedAt).record)
+        }
+        return (records, skipped)
+    }
+}
