@@ -147,3 +147,12 @@ package struct TrainingDefinition: Sendable {
         self.model = model
     }
 }
+
+extension TrainingDefinition {
+    /// This definition with another budget.
+    package func with(_ budget: Budget) -> TrainingDefinition {
+        TrainingDefinition(
+            view: view, targetName: targetName, horizon: horizon, task: task, features: features, missing: missing, split: split,
+            metric: metric, baselines: baselines, candidates: candidates, budget: budget, gate: gate, model: model)
+    }
+}
