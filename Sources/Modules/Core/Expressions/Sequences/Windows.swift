@@ -70,7 +70,7 @@ struct RealWindow: RealOperator {
         memory.seen = seen &+ 1
         let result = slot == rows - 1 ? slots[rows] : fold(slots[slot + 1], slots[rows])
         if slot == rows - 1 {
-            for index in stride(from: rows - 2, through: 0, by: -1) { slots[index] = fold(slots[index], slots[index + 1]) }
+            for index in stride(from: rows - 2, through: 1, by: -1) { slots[index] = fold(slots[index], slots[index + 1]) }
         }
         return seen >= Int64(rows) - 1 ? result : nil
     }
@@ -93,7 +93,7 @@ struct IntWindow: IntOperator {
         memory.seen = seen &+ 1
         let result = slot == rows - 1 ? slots[rows] : fold(slots[slot + 1], slots[rows])
         if slot == rows - 1 {
-            for index in stride(from: rows - 2, through: 0, by: -1) { slots[index] = fold(slots[index], slots[index + 1]) }
+            for index in stride(from: rows - 2, through: 1, by: -1) { slots[index] = fold(slots[index], slots[index + 1]) }
         }
         return seen >= Int64(rows) - 1 ? result : nil
     }
