@@ -98,15 +98,15 @@ let modules: [Module] = [
     Module(
         name: "ServeRole", layer: .roles,
         uses: [
-            "Domain", "Table", "Features", "Inference", "Project", "Settings", "Telemetry", "EventLog", "ObjectStore", "Web",
-            "FeatureStore", "Tracking", "Registry",
+            "Domain", "Table", "Expressions", "Features", "Inference", "Project", "Settings", "Telemetry", "EventLog", "ObjectStore",
+            "Web", "FeatureStore", "Tracking", "Registry",
         ],
         products: roleProducts + [hummingbird, httpTypes, nioCore], tested: true),
     Module(
         name: "MonitorRole", layer: .roles,
         uses: [
-            "Domain", "Table", "Features", "Statistics", "Inference", "Project", "Settings", "Telemetry", "EventLog", "Columnar",
-            "ObjectStore", "Web", "FeatureStore", "Tracking", "Registry",
+            "Domain", "Table", "Expressions", "Features", "Statistics", "Inference", "Project", "Settings", "Telemetry", "EventLog",
+            "Columnar", "ObjectStore", "Web", "FeatureStore", "Tracking", "Registry",
         ],
         products: roleProducts + [hummingbird], tested: true),
 ]

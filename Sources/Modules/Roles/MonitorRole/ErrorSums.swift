@@ -20,7 +20,8 @@ package struct ErrorSums: Sendable, Equatable {
 
     package mutating func addPrediction() { predictions += 1 }
 
-    package mutating func add(_ outcome: LabelJoin.Outcome) {
+    /// - Parameter baseline: What the baseline said when the prediction was made; `nil` when that is not known.
+    package mutating func add(_ outcome: LabelJoin.Outcome, baseline: Double?) {
         switch outcome.end {
         case .missing: missing += 1
         case .evicted: evicted += 1
@@ -31,7 +32,7 @@ package struct ErrorSums: Sendable, Equatable {
             squared += error * error
             signed += error
             self.delay += Double(delay)
-            guard let baseline = outcome.prediction.baseline else { return }
+            guard let baseline else { return }
             baselineLabelled += 1
             baselineAbsolute += (baseline - label).magnitude
             baselineSquared += (baseline - label) * (baseline - label)

@@ -40,6 +40,7 @@ package struct LabelJoin: Sendable {
 
     /// A prediction whose fate is settled.
     package struct Outcome: Sendable, Equatable {
+        package let entity: EntityKey
         package let prediction: Waiting
         package let end: End
     }
@@ -94,6 +95,9 @@ package struct LabelJoin: Sendable {
     /// Predictions that wait for their label.
     package var waitingCount: Int { buckets.values.reduce(0) { $0 + $1.values.reduce(0) { $0 + $1.waiting.count } } }
 
+    /// The truth about an entity at a time, as long as it is held: until event time has passed `time + wait`.
+    package func label(of entity: EntityKey, at time: EventTime.Milliseconds) -> Double? { buckets[time]?[entity]?.label ?? nil }
+
     package mutating func add(_ prediction: Waiting, entity: EntityKey, predictedFor time: EventTime.Milliseconds) -> Reception {
         guard !isOver(time) else { return .stale }
         let known = buckets[time]?[entity]
@@ -108,7 +112,7 @@ package struct LabelJoin: Sendable {
         changed.insert(time)
         if case .some(let label) = known?.label {
             buckets[time]?[entity]?.settled.append(prediction.version)
-            return .joined(Outcome(prediction: prediction, end: end(label, time)))
+            return .joined(Outcome(entity: entity, prediction: prediction, end: end(label, time)))
         }
         buckets[time, default: [:]][entity, default: Entry()].waiting.append(prediction)
         return .waits
@@ -132,7 +136,7 @@ package struct LabelJoin: Sendable {
         count += 1
         changed.insert(time)
         buckets[time, default: [:]][entity] = entry
-        return met.map { Outcome(prediction: $0, end: end(label, time)) }
+        return met.map { Outcome(entity: entity, prediction: $0, end: end(label, time)) }
     }
 
     /// Tells that event time has come to `time`; an earlier one than before changes nothing.
@@ -155,9 +159,9 @@ package struct LabelJoin: Sendable {
         guard let bucket = buckets.removeValue(forKey: time) else { return [] }
         changed.insert(time)
         var outcomes: [Outcome] = []
-        for (_, entry) in bucket.sorted(by: { $0.key < $1.key }) {
+        for (entity, entry) in bucket.sorted(by: { $0.key < $1.key }) {
             count -= entry.count
-            outcomes += entry.waiting.sorted { $0.version < $1.version }.map { Outcome(prediction: $0, end: end) }
+            outcomes += entry.waiting.sorted { $0.version < $1.version }.map { Outcome(entity: entity, prediction: $0, end: end) }
         }
         return outcomes
     }

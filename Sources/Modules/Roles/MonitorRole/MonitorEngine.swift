@@ -12,7 +12,10 @@ package struct MonitorEngine: Sendable {
         /// How long after `predictedFor` a label still counts.
         package var labelWait: EventTime.Milliseconds
         package var drift: MonitoringDefinition.Drift
-        /// The feature whose value at prediction time is the baseline; `nil` without such a baseline.
+        /// The column of the label view that holds the truth.
+        package var labelColumn: String
+        /// The column whose value at prediction time is the baseline; `nil` without such a baseline. Taken from the features,
+        /// and where the model has no such input but labels are of this column, from the label of the features' time.
         package var baseline: String?
         /// Predictions, labels and marks that the join may hold.
         package var maxJoinEntries = 200_000
@@ -22,11 +25,12 @@ package struct MonitorEngine: Sendable {
         package var maxWindows = 1_000
 
         package init(
-            model: String, windows: MonitoringDefinition.Windows, labelWait: EventTime.Milliseconds, drift: MonitoringDefinition.Drift,
-            baseline: String?
+            model: String, windows: MonitoringDefinition.Windows, labelColumn: String, labelWait: EventTime.Milliseconds,
+            drift: MonitoringDefinition.Drift, baseline: String?
         ) {
             self.model = model
             self.windows = windows
+            self.labelColumn = labelColumn
             self.labelWait = labelWait
             self.drift = drift
             self.baseline = baseline
@@ -160,12 +164,16 @@ package struct MonitorEngine: Sendable {
 
     private mutating func settle(_ outcome: LabelJoin.Outcome) {
         let version = outcome.prediction.version
-        totals[version, default: ErrorSums()].add(outcome)
+        var baseline = outcome.prediction.baseline
+        if baseline == nil, settings.baseline == settings.labelColumn {
+            baseline = join.label(of: outcome.entity, at: outcome.prediction.featureTime)
+        }
+        totals[version, default: ErrorSums()].add(outcome, baseline: baseline)
         changedTotals.insert(version)
         let key = windowKey(outcome.prediction.featureTime, version)
         // A window that is no longer kept does not come back for one late label.
         guard windows[key] != nil else { return }
-        windows[key]?.errors.add(outcome)
+        windows[key]?.errors.add(outcome, baseline: baseline)
         changedWindows.insert(key)
     }
 

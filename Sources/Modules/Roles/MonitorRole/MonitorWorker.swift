@@ -11,15 +11,12 @@ package actor MonitorWorker {
         package var predictionsTopic: String
         /// Where the truth comes from; `nil` watches drift alone.
         package var labelView: CompiledView?
-        /// The column of that view that holds the truth.
-        package var labelColumn: String
         /// Tells two monitors of one process apart.
         package var instance: String
 
-        package init(predictionsTopic: String, labelView: CompiledView?, labelColumn: String, instance: String = "monitor") {
+        package init(predictionsTopic: String, labelView: CompiledView?, instance: String = "monitor") {
             self.predictionsTopic = predictionsTopic
             self.labelView = labelView
-            self.labelColumn = labelColumn
             self.instance = instance
         }
     }
@@ -139,7 +136,7 @@ package actor MonitorWorker {
         try engine.restore(try await log.state(namespace: group))
         input = try await MergedInput(
             log: log, predictionsTopic: plan.predictionsTopic,
-            labels: plan.labelView.map { .init(view: $0, column: plan.labelColumn) }, group: group)
+            labels: plan.labelView.map { .init(view: $0, column: fresh.settings.labelColumn) }, group: group)
         for version in engine.versions {
             if let number = Int(version) { await loadReference(ModelVersion(model: fresh.settings.model, number: number)) }
         }

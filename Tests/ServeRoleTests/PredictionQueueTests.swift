@@ -1,0 +1,52 @@
+import Domain
+import EventLog
+import Testing
+
+@testable import ServeRole
+
+@Suite struct PredictionQueueTests {
+    private func record(_ number: Int) -> Record { Record(key: [1], value: Array(String(number).utf8), timestamp: 0) }
+
+    private func queue(_ fixture: ServeFixture, capacity: Int) -> PredictionQueue {
+        PredictionQueue(capacity: capacity, topic: "predictions", log: fixture.log, logger: ServeFixture.logger)
+    }
+
+    @Test func `what fits is written in order, what does not is said to be dropped`() async throws {
+        try await ServeFixture.run { fixture in
+            let queue = queue(fixture, capacity: 10)
+            #expect(queue.offer((0..<7).map(record)) == 0)
+            #expect(queue.offer((7..<14).map(record)) == 4)
+            #expect(queue.offer([record(99)]) == 1)
+            queue.close()
+            await queue.run()
+            let written = try await fixture.predictions()
+            #expect(written.map { String(decoding: $0.value ?? [], as: UTF8.self) } == (0..<10).map(String.init))
+        }
+    }
+
+    @Test func `a flush returns when everything accepted before it is in the log`() async throws {
+        try await ServeFixture.run { fixture in
+            let queue = queue(fixture, capacity: 100_000)
+            let writer = Task { await queue.run() }
+            for round in 1...5 {
+                queue.offer((0..<1_500).map(record))
+                await queue.flush()
+                let written = try await fixture.predictions()
+                #expect(written.count == round * 1_500)
+            }
+            queue.close()
+            await writer.value
+        }
+    }
+
+    @Test func `a closed queue takes nothing more`() async throws {
+        try await ServeFixture.run { fixture in
+            let queue = queue(fixture, capacity: 10)
+            queue.close()
+            #expect(queue.offer([record(1)]) == 1)
+            await queue.run()
+            let written = try await fixture.predictions()
+            #expect(written.isEmpty)
+        }
+    }
+}
