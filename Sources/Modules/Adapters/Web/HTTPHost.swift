@@ -20,7 +20,7 @@ package struct HTTPHost: Service {
     package static var idleTimeout: Duration { .seconds(75) }
 
     /// Becomes known when the host listens.
-    package let address = ListeningAddress()
+    package let address: ListeningAddress
     private let place: ListeningAddress.Place
     private let responder: LimitedResponder
     private let logger: Logger
@@ -32,16 +32,18 @@ package struct HTTPHost: Service {
     ///   - responder: Usually a router's.
     ///   - limits: What a request may cost, decided from its head.
     ///   - failure: The answer to an error that a handler threw.
+    ///   - address: One that somebody waits on already, when there is.
     ///   - onListening: Called once, before the first request is accepted.
     package init(
         role: String, host: String = "127.0.0.1", port: Int, responder: some HTTPResponder<WebContext>,
         limits: @escaping @Sendable (HTTPRequest) -> HTTPLimits = { _ in HTTPLimits() },
         failure: @escaping @Sendable (any Error, Request) -> Response? = { _, _ in nil },
-        logger: Logger, onListening: @escaping @Sendable (ListeningAddress.Place) async -> Void = { _ in }
+        logger: Logger, address: ListeningAddress = ListeningAddress(), onListening: @escaping @Sendable (ListeningAddress.Place) async -> Void = { _ in }
     ) {
         place = ListeningAddress.Place(host: host, port: port)
         self.responder = LimitedResponder(inner: responder, limits: limits, failure: failure, meter: RequestMeter(role: role))
         self.logger = logger
+        self.address = address
         self.onListening = onListening
     }
 

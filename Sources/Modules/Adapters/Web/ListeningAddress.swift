@@ -52,7 +52,7 @@ package final class ListeningAddress: Sendable {
     }
 
     /// The first result counts.
-    func resolve(_ result: Result<Place, any Error>) {
+    package func resolve(_ result: Result<Place, any Error>) {
         let waiting: [CheckedContinuation<Place, any Error>] = state.withLock { state in
             guard case .pending(let waiting) = state else { return [] }
             state = .known(result)

@@ -6,7 +6,9 @@ extension TrackingClient {
     package func ensureModel(_ name: String) async throws(TrackingFailure) {
         do throws(TrackingFailure) {
             _ = try await post("registered-models/create", isIdempotent: true) { $0.field("name", name) }
-        } catch  where error.code == .alreadyExists {}
+        } catch {
+            guard error.code == .alreadyExists else { throw error }
+        }
     }
 
     /// Registers a run's files as the next version of a model.
@@ -34,7 +36,8 @@ extension TrackingClient {
         do throws(TrackingFailure) {
             let answer = try await get("registered-models/alias", [("name", model), ("alias", alias)])
             return try registeredVersion(answer["model_version"])
-        } catch  where error.code == .invalidParameter || error.code == .doesNotExist {
+        } catch {
+            guard error.code == .invalidParameter || error.code == .doesNotExist else { throw error }
             return nil
         }
     }
@@ -58,7 +61,8 @@ extension TrackingClient {
             let json: JSONValue
             do throws(HTTPFailure) { json = try answer.json(during: "poll of \(model)@\(alias)") } catch { throw TrackingFailure(error) }
             return .version(try registeredVersion(json["model_version"]), etag: answer.etag ?? "")
-        } catch  where error.code == .invalidParameter || error.code == .doesNotExist {
+        } catch {
+            guard error.code == .invalidParameter || error.code == .doesNotExist else { throw error }
             return .missing
         }
     }

@@ -21,18 +21,24 @@ package struct TrackingClient: Sendable {
 
     /// The id of an experiment by name; it is created when missing.
     package func experiment(named name: String) async throws(TrackingFailure) -> String {
+        if let known = try await knownExperiment(name) { return known }
+        do throws(TrackingFailure) {
+            let answer = try await post("experiments/create", isIdempotent: true) { $0.field("name", name) }
+            return try text(answer["experiment_id"], "experiment_id")
+        } catch {
+            // Someone else made it in between, or a lost answer was asked for again.
+            guard error.code == .alreadyExists, let known = try await knownExperiment(name) else { throw error }
+            return known
+        }
+    }
+
+    private func knownExperiment(_ name: String) async throws(TrackingFailure) -> String? {
         do throws(TrackingFailure) {
             let answer = try await get("experiments/get-by-name", [("experiment_name", name)])
             return try text(answer["experiment"]?["experiment_id"], "experiment_id")
-        } catch  where error.code == .doesNotExist {
-            do throws(TrackingFailure) {
-                let answer = try await post("experiments/create", isIdempotent: true) { $0.field("name", name) }
-                return try text(answer["experiment_id"], "experiment_id")
-            } catch  where error.code == .alreadyExists {
-                // Someone else made it in between.
-                let answer = try await get("experiments/get-by-name", [("experiment_name", name)])
-                return try text(answer["experiment"]?["experiment_id"], "experiment_id")
-            }
+        } catch {
+            guard error.code == .doesNotExist else { throw error }
+            return nil
         }
     }
 

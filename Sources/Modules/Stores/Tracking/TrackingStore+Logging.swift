@@ -103,20 +103,22 @@ extension TrackingStore {
         }
     }
 
-    /// At most `maxPoints` observations of a metric over its steps, first and last kept, for a chart.
-    package func sampledHistory(run id: String, key: String, maxPoints: Int) async throws(TrackingError) -> [Metric] {
-        try await database.read { db in
+    /// At most about `maxPoints` observations of a metric over a range of steps, first and last kept, for a chart.
+    package func sampledHistory(
+        run id: String, key: String, steps: ClosedRange<Int64> = .min ... .max, maxPoints: Int
+    ) async throws(TrackingError) -> [Metric] {
+        let limit = max(2, maxPoints)
+        return try await database.read { db in
             let row = try Self.runRow(id, db)
             let rows = try Row.fetchAll(
                 db.cachedStatement(
                     sql: """
-                        WITH h AS (
-                            SELECT value, is_nan, timestamp, step, row_number() OVER (ORDER BY step, timestamp, value) - 1 AS i, count(*) OVER () AS n
-                            FROM metrics WHERE run = ?1 AND key = (SELECT id FROM names WHERE name = ?2)
-                        ) SELECT ?2 AS name, * FROM h WHERE n <= ?3 OR i = n - 1 OR i * (?3 - 1) / n != (i - 1) * (?3 - 1) / n OR i = 0 ORDER BY i
+                        SELECT ? AS name, value, is_nan, timestamp, step FROM metrics
+                        WHERE run = ? AND key = (SELECT id FROM names WHERE name = ?) AND step BETWEEN ? AND ? ORDER BY step, timestamp, value
                         """),
-                arguments: [row.seq, key, max(2, maxPoints)])
-            return rows.map { Self.metric($0) }
+                arguments: [key, row.seq, key, steps.lowerBound, steps.upperBound])
+            guard rows.count > limit else { return rows.map { Self.metric($0) } }
+            return (0..<limit).map { Self.metric(rows[$0 * (rows.count - 1) / (limit - 1)]) }
         }
     }
 }

@@ -1,0 +1,173 @@
+import Tracking
+import Web
+
+/// The arguments of one request, from its query, its JSON body and its path; reading one checks its type.
+struct Arguments: Sendable {
+    let json: JSONValue
+    /// Bytes of the body.
+    let bodySize: Int
+    /// The way to these arguments in the request, for messages: `metrics[0].`.
+    let place: String
+
+    init(_ json: JSONValue, bodySize: Int = 0, place: String = "") {
+        self.json = json
+        self.bodySize = bodySize
+        self.place = place
+    }
+
+    /// From a query: a name given several times becomes a list.
+    init(query: [(name: String, value: String)]) {
+        var names: [String] = []
+        var values: [String: [JSONValue]] = [:]
+        for pair in query {
+            if values[pair.name] == nil { names.append(pair.name) }
+            values[pair.name, default: []].append(.string(pair.value))
+        }
+        json = .object(names.map { name in
+            let all = values[name] ?? []
+            return JSONValue.Member(name, all.count == 1 ? all[0] : .array(all))
+        })
+        bodySize = 0
+        place = ""
+    }
+
+    /// With one more argument, from the path.
+    func with(_ name: String, _ value: String) -> Arguments {
+        Arguments(.object((json.members ?? []) + [JSONValue.Member(name, .string(value))]), bodySize: bodySize)
+    }
+
+    subscript(name: String) -> JSONValue? {
+        let value = json[name]
+        return value == .null ? nil : value
+    }
+
+    func missing(_ name: String) -> TrackingError {
+        TrackingError(.invalidParameter, "Missing value for required parameter '\(place)\(name)'. \(Validation.seeDocs)")
+    }
+
+    func invalid(_ value: JSONValue, _ name: String) -> TrackingError {
+        var writer = JSONWriter()
+        writer.value(value)
+        let shown = Validation.shown(String(decoding: writer.bytes, as: UTF8.self))
+        return TrackingError(.invalidParameter, "Invalid value \(shown) for parameter '\(place)\(name)' supplied. \(Validation.seeDocs)")
+    }
+
+    // MARK: One value
+
+    func text(_ name: String) throws(TrackingError) -> String {
+        guard let text = try optionalText(name), !text.isEmpty else { throw missing(name) }
+        return text
+    }
+
+    /// `nil` when the argument is missing.
+    func optionalText(_ name: String) throws(TrackingError) -> String? {
+        guard let value = self[name] else { return nil }
+        guard let text = value.string else { throw invalid(value, name) }
+        return text
+    }
+
+    func int(_ name: String) throws(TrackingError) -> Int64 {
+        guard let number = try optionalInt(name) else { throw missing(name) }
+        return number
+    }
+
+    func optionalInt(_ name: String) throws(TrackingError) -> Int64? {
+        guard let value = self[name], value != .string("") else { return nil }
+        guard let number = value.int64 else { throw invalid(value, name) }
+        return number
+    }
+
+    func number(_ name: String) throws(TrackingError) -> Double {
+        guard let value = self[name] else { throw missing(name) }
+        guard let number = value.number else { throw invalid(value, name) }
+        return number
+    }
+
+    func flag(_ name: String) throws(TrackingError) -> Bool {
+        switch self[name] {
+        case nil: return false
+        case .bool(let flag): return flag
+        case .string("true"), .string("True"): return true
+        case .string("false"), .string("False"), .string(""): return false
+        case .some(let value): throw invalid(value, name)
+        }
+    }
+
+    /// A list of texts; a single text is a list of one, as queries write it.
+    func texts(_ name: String) throws(TrackingError) -> [String] {
+        guard let value = self[name] else { return [] }
+        if let text = value.string { return [text] }
+        guard let values = value.array else { throw invalid(value, name) }
+        var texts: [String] = []
+        for value in values {
+            guard let text = value.string else { throw invalid(value, name) }
+            texts.append(text)
+        }
+        return texts
+    }
+
+    /// A list of objects, each with its own arguments.
+    func objects<Element>(_ name: String, _ read: (Arguments) throws(TrackingError) -> Element) throws(TrackingError) -> [Element] {
+        guard let value = self[name] else { return [] }
+        guard let values = value.array else { throw invalid(value, name) }
+        var elements: [Element] = []
+        elements.reserveCapacity(values.count)
+        for (index, value) in values.enumerated() {
+            guard case .object = value else { throw invalid(value, "\(name)[\(index)]") }
+            elements.append(try read(Arguments(value, place: "\(place)\(name)[\(index)].")))
+        }
+        return elements
+    }
+
+    /// The arguments of a nested object.
+    func object(_ name: String) throws(TrackingError) -> Arguments {
+        guard let value = self[name] else { throw missing(name) }
+        guard case .object = value else { throw invalid(value, name) }
+        return Arguments(value, place: "\(place)\(name).")
+    }
+
+    // MARK: What many requests share
+
+    /// The run: `run_id`, or `run_uuid` as old clients say; both only when they agree.
+    func run() throws(TrackingError) -> String {
+        let id = try optionalText("run_id").flatMap { $0.isEmpty ? nil : $0 }
+        let old = try optionalText("run_uuid").flatMap { $0.isEmpty ? nil : $0 }
+        if let id, let old, id != old {
+            throw TrackingError(.invalidParameter, "Conflicting values for 'run_id' ('\(id)') and 'run_uuid' ('\(old)')")
+        }
+        guard let run = id ?? old else { throw missing("run_id") }
+        return run
+    }
+
+    /// `[{"key":…,"value":…}]`
+    func pairs(_ name: String) throws(TrackingError) -> [KeyValue] {
+        try objects(name) { (pair) throws(TrackingError) in
+            guard let key = try pair.optionalText("key") else { throw pair.missing("key") }
+            return KeyValue(key, try pair.optionalText("value") ?? "")
+        }
+    }
+
+    func tag() throws(TrackingError) -> KeyValue {
+        guard let value = try optionalText("value") else { throw missing("value") }
+        return KeyValue(try text("key"), value)
+    }
+
+    func metric() throws(TrackingError) -> Metric {
+        guard let key = try optionalText("key") else { throw missing("key") }
+        let name = try optionalText("dataset_name") ?? "", digest = try optionalText("dataset_digest") ?? ""
+        return Metric(
+            key, try number("value"), timestamp: try int("timestamp"), step: try optionalInt("step") ?? 0,
+            modelID: try optionalText("model_id"), dataset: name.isEmpty ? nil : (name, digest))
+    }
+
+    func view(_ name: String) throws(TrackingError) -> ViewType {
+        guard let value = self[name] else { return .activeOnly }
+        if let view = value.string.flatMap({ ViewType(rawValue: $0) }) { return view }
+        switch value.int64 {
+        case 1: return .activeOnly
+        case 2: return .deletedOnly
+        case 3: return .all
+        default: throw invalid(value, name)
+        }
+    }
+}

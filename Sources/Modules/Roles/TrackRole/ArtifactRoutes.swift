@@ -1,0 +1,153 @@
+import HTTPTypes
+import Hummingbird
+import NIOCore
+import ObjectStore
+import Registry
+import Tracking
+import Web
+
+/// The artefact proxy: files in and out by their path below the server's root, piece by piece.
+struct ArtifactRoutes: Sendable {
+    let service: TrackService
+
+    /// How much of a file is in memory at once.
+    private static let chunkBytes: Int64 = 1 << 20
+
+    func add(to router: Router<WebContext>) {
+        for prefix in Route.prefixes {
+            let root = "\(prefix)/2.0/\(TrackRouter.artifactPath)"
+            router.get(RouterPath(root)) { request, _ in
+                let path = request.query.last { $0.name == "path" }?.value ?? ""
+                let entries = try await service.artifacts.list(path)
+                return Response.json(Self.listing(entries).json)
+            }
+            router.get(RouterPath(root + "/**")) { request, _ in try await send(path(request, root), to: request) }
+            router.put(RouterPath(root + "/**")) { request, _ in
+                let upload = try await service.artifacts.upload(path(request, root))
+                for try await buffer in request.body { try await upload.write(Array(buffer.readableBytesView)) }
+                try await upload.finish()
+                return Response(status: .ok)
+            }
+            router.delete(RouterPath(root + "/**")) { request, _ in
+                try await service.artifacts.delete(path(request, root))
+                return Response.json(Reply.empty.json)
+            }
+            for refused in ["mpu/create", "mpu/complete", "mpu/abort", "presigned"] {
+                router.on(RouterPath("\(prefix)/2.0/mlflow-artifacts/\(refused)/**"), method: refused == "presigned" ? .get : .post) { _, _ -> Response in
+                    throw TrackingError(.notImplemented, "\(refused) is not supported; send and fetch files with PUT and GET")
+                }
+            }
+        }
+        router.get("/get-artifact") { request, _ in
+            let arguments = Arguments(query: request.query)
+            let place = try ArtifactPath.place(of: try await service.store.run(id: arguments.run()).info.artifactURI)
+            return try await send(place + "/" + ArtifactPath.check(arguments.text("path")).description, to: request)
+        }
+        router.get("/model-versions/get-artifact") { request, _ in
+            let arguments = Arguments(query: request.query)
+            let number = try RegistryValidation.number(arguments.text("version"))
+            let version = try await service.registry.version(model: arguments.text("name"), number: number)
+            let place = try ArtifactPath.place(of: try await service.downloadURI(of: version))
+            return try await send(place + "/" + ArtifactPath.check(arguments.text("path")).description, to: request)
+        }
+    }
+
+    private static func listing(_ entries: [ArtifactStore.Entry]) -> Reply {
+        .object { writer in
+            writer.list("files", entries) { writer, entry in
+                writer.object { writer in
+                    writer.field("path", entry.name)
+                    writer.field("is_dir", entry.isDirectory)
+                    if !entry.isDirectory { writer.field("file_size", entry.byteCount) }
+                }
+            }
+        }
+    }
+
+    /// What follows the route in the URL, its escapes undone once.
+    private func path(_ request: Request, _ root: String) throws(TrackingError) -> String {
+        let raw = request.uri.path.dropFirst(root.count + 1)
+        guard let path = URLText.decode(raw) else { throw TrackingError(.invalidParameter, "Invalid path") }
+        return path
+    }
+
+    private func send(_ path: String, to request: Request) async throws -> Response {
+        let file = try await service.artifacts.file(path)
+        let etag = "\"\(String(file.byteCount, radix: 36))-\(String(file.modifiedAt, radix: 36))\""
+        let name = file.path.description.split(separator: "/").last.map(String.init) ?? "artifact"
+        var headers: HTTPFields = [
+            .contentType: MediaKind.of(name), .eTag: etag, .acceptRanges: "bytes",
+            .contentDisposition: "attachment; filename*=UTF-8''\(URLText.encode(name))",
+        ]
+        if request.headers[.ifNoneMatch] == etag { return Response(status: .notModified, headers: headers) }
+        var range = 0..<file.byteCount
+        var status = HTTPResponse.Status.ok
+        if let asked = request.headers[.range], request.headers[.ifRange].map({ $0 == etag }) ?? true {
+            switch ByteRange.read(asked, size: file.byteCount) {
+            case .whole: break
+            case .part(let part):
+                range = part
+                status = .partialContent
+                headers[.contentRange] = "bytes \(part.lowerBound)-\(part.upperBound - 1)/\(file.byteCount)"
+            case .unsatisfiable:
+                return Response(status: .rangeNotSatisfiable, headers: [.contentRange: "bytes */\(file.byteCount)"])
+            }
+        }
+        return Response(status: status, headers: headers, body: body(of: file, range))
+    }
+
+    private func body(of file: ArtifactStore.File, _ range: Range<Int64>) -> ResponseBody {
+        let artifacts = service.artifacts
+        return ResponseBody(contentLength: Int(range.count)) { writer in
+            for start in stride(from: range.lowerBound, to: range.upperBound, by: Int(Self.chunkBytes)) {
+                let bytes = try await artifacts.bytes(of: file, start..<min(range.upperBound, start + Self.chunkBytes))
+                try await writer.write(ByteBuffer(bytes: bytes))
+            }
+            try await writer.finish(nil)
+        }
+    }
+}
+
+/// One range of bytes as a client asks for it.
+///
+/// Source: RFC 9110, section 14. Several ranges at once are answered with the whole file, as it allows.
+enum ByteRange: Equatable {
+    case whole
+    case part(Range<Int64>)
+    case unsatisfiable
+
+    static func read(_ text: String, size: Int64) -> ByteRange {
+        guard text.hasPrefix("bytes="), !text.contains(",") else { return .whole }
+        let ends = text.dropFirst(6).split(separator: "-", maxSplits: 1, omittingEmptySubsequences: false)
+        guard ends.count == 2 else { return .whole }
+        if ends[0].isEmpty {
+            guard let count = Int64(ends[1]), count >= 0 else { return .whole }
+            return count == 0 || size == 0 ? .unsatisfiable : .part(max(0, size - count)..<size)
+        }
+        guard let first = Int64(ends[0]), first >= 0 else { return .whole }
+        guard first < size else { return .unsatisfiable }
+        guard !ends[1].isEmpty else { return .part(first..<size) }
+        guard let last = Int64(ends[1]), last >= first else { return .whole }
+        return .part(first..<min(size, last &+ 1 > last ? last + 1 : size))
+    }
+}
+
+/// The `Content-Type` of a file by its name. Markup is sent as text: a browser must not run what somebody uploaded.
+enum MediaKind {
+    static func of(_ name: String) -> String {
+        let ending = name.split(separator: ".").last.map { $0.lowercased() } ?? ""
+        if text.contains(ending) || name == "MLmodel" || name == "MLproject" { return "text/plain; charset=utf-8" }
+        return binary[ending] ?? "application/octet-stream"
+    }
+
+    private static let text: Set<String> = [
+        "txt", "log", "json", "jsonl", "yaml", "yml", "csv", "tsv", "md", "py", "xml", "toml", "ini", "cfg", "html", "htm", "svg", "js", "css", "sh",
+        "sql", "swift",
+    ]
+
+    private static let binary: [String: String] = [
+        "png": "image/png", "jpg": "image/jpeg", "jpeg": "image/jpeg", "gif": "image/gif", "webp": "image/webp", "bmp": "image/bmp",
+        "pdf": "application/pdf", "mp4": "video/mp4", "wav": "audio/wav", "mp3": "audio/mpeg", "zip": "application/zip",
+        "gz": "application/gzip",
+    ]
+}

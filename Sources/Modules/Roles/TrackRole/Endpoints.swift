@@ -1,0 +1,45 @@
+import Foundation
+import Web
+
+#if canImport(Glibc)
+import Glibc
+#else
+import Darwin
+#endif
+
+/// How the other processes of a directory find this server: `DIR/endpoints.json`, there while it listens.
+struct Endpoints: Sendable {
+    let directory: String
+
+    private var path: String { directory + "/endpoints.json" }
+
+    func write(track url: String) throws {
+        let json = JSONWriter.object { $0.field("track", url) }
+        try Data(json + Array("\n".utf8)).write(to: URL(filePath: path), options: .atomic)
+    }
+
+    /// Removes the file, unless another server has written its own by now.
+    func remove(track url: String) {
+        guard let data = FileManager.default.contents(atPath: path), let json = try? JSONReader.read(data), json["track"]?.string == url
+        else { return }
+        unlink(path)
+    }
+}
+
+/// The right to write a directory's tracking database; held by one process at a time, and by no dead one.
+final class DirectoryLock: Sendable {
+    private let descriptor: Int32
+
+    /// - Throws: ``TrackRole/Error/inUse(_:)`` while another process holds it.
+    init(directory: String) throws(TrackRole.Error) {
+        let path = directory + "/tracking.lock"
+        descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+        guard descriptor >= 0 else { throw .unusable(directory, String(cString: strerror(errno))) }
+        guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
+            close(descriptor)
+            throw .inUse(directory)
+        }
+    }
+
+    deinit { close(descriptor) }
+}

@@ -1,0 +1,46 @@
+import HTTPTypes
+import Hummingbird
+import NIOCore
+import Tracking
+import Web
+
+/// The protocol's answers to errors.
+enum Failure {
+    static func answer(_ error: TrackingError) -> Response {
+        .json(
+            JSONWriter.object { writer in
+                writer.field("error_code", error.code.rawValue)
+                writer.field("message", error.message)
+            }, status: status(error.code))
+    }
+
+    static func status(_ code: TrackingError.Code) -> HTTPResponse.Status {
+        switch code {
+        case .badRequest, .invalidParameter, .alreadyExists: .badRequest
+        case .permissionDenied: .forbidden
+        case .doesNotExist, .endpointNotFound: .notFound
+        case .conflict: .conflict
+        case .notImplemented: .notImplemented
+        case .unavailable: .serviceUnavailable
+        case .invalidState, .internalError: .internalServerError
+        }
+    }
+
+    /// What the host asks for an error that a handler threw. A client takes an unknown route's page for what it is; JSON
+    /// there would look like an answer of the route.
+    static func answer(_ error: any Error, _ request: Request) -> Response? {
+        if let error = error as? TrackingError { return answer(error) }
+        let status = (error as? any HTTPResponseError)?.status
+        switch status {
+        case .notFound: return .page(Page(title: "Not found", navigation: Pages.navigation, body: "<p>There is nothing at this address.</p>"), status: .notFound)
+        case .contentTooLarge: return answer(TrackingError(.badRequest, "The request body is too large"), status: .contentTooLarge)
+        default: return nil
+        }
+    }
+
+    private static func answer(_ error: TrackingError, status: HTTPResponse.Status) -> Response {
+        var response = answer(error)
+        response.status = status
+        return response
+    }
+}

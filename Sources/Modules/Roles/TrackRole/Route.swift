@@ -1,0 +1,58 @@
+import Tracking
+import Web
+
+/// One entry of the API: where it is and what it does.
+struct Route: Sendable {
+    enum Method: String, Sendable { case get = "GET", post = "POST", patch = "PATCH", delete = "DELETE" }
+
+    typealias Handler = @Sendable (TrackService, Arguments) async throws -> Reply
+
+    let methods: [Method]
+    /// Below `/api/2.0/mlflow/` or its likes, with `{name}` for an argument in the path.
+    let path: String
+    /// `2.0`, `3.0`.
+    let version: String
+    let handler: Handler
+
+    init(_ methods: Method..., path: String, version: String = "2.0", _ handler: @escaping Handler) {
+        self.methods = methods
+        self.path = path
+        self.version = version
+        self.handler = handler
+    }
+
+    /// Every route stands below both: clients use the first, browsers the second.
+    static let prefixes = ["/api", "/ajax-api"]
+
+    /// The names in the path.
+    var pathArguments: [String] {
+        path.split(separator: "/").filter { $0.hasPrefix("{") }.map { String($0.dropFirst().dropLast()) }
+    }
+
+    static let table: [Route] = experiments + runs + metrics + inputs + loggedModels + models + versions + aliases + artifactLists + server
+}
+
+/// A JSON answer.
+struct Reply: Sendable {
+    let json: [UInt8]
+    /// Lets a client ask again for free while nothing has changed.
+    var etag: String?
+
+    init(json: [UInt8], etag: String? = nil) {
+        self.json = json
+        self.etag = etag
+    }
+
+    /// `{}`
+    static let empty = Reply(json: Array("{}".utf8))
+
+    static func object(_ body: (inout JSONWriter) -> Void) -> Reply { Reply(json: JSONWriter.object(body)) }
+
+    /// An object with one member.
+    static func message(_ name: String, _ body: (inout JSONWriter) -> Void) -> Reply {
+        .object { writer in
+            writer.key(name)
+            body(&writer)
+        }
+    }
+}

@@ -1,0 +1,72 @@
+import Tracking
+import Web
+
+extension Route {
+    static let experiments: [Route] = [
+        Route(.post, path: "experiments/create") { service, arguments in
+            let id = try await service.store.createExperiment(
+                name: arguments.text("name"), artifactLocation: location(arguments.optionalText("artifact_location")),
+                tags: arguments.pairs("tags"), now: service.now())
+            return .object { $0.field("experiment_id", id) }
+        },
+        Route(.get, path: "experiments/get") { service, arguments in
+            let experiment = try await service.store.experiment(id: arguments.text("experiment_id"))
+            return .message("experiment") { $0.experiment(experiment) }
+        },
+        Route(.get, path: "experiments/get-by-name") { service, arguments in
+            let experiment = try await service.store.experiment(named: arguments.text("experiment_name"))
+            return .message("experiment") { $0.experiment(experiment) }
+        },
+        Route(.get, .post, path: "experiments/search") { service, arguments in
+            let page = try await service.store.searchExperiments(
+                filter: arguments.optionalText("filter") ?? "", order: arguments.texts("order_by"), view: arguments.view("view_type"),
+                maxResults: Validation.maxResults(arguments.optionalInt("max_results"), default: 1_000, limit: 50_000),
+                pageToken: arguments.optionalText("page_token"))
+            return .object { writer in
+                writer.list("experiments", page.elements) { $0.experiment($1) }
+                writer.field("next_page_token", page.nextPageToken)
+            }
+        },
+        Route(.post, path: "experiments/update") { service, arguments in
+            let id = try arguments.text("experiment_id")
+            if let name = try arguments.optionalText("new_name") {
+                try await service.store.renameExperiment(id: id, to: name, now: service.now())
+            }
+            return .empty
+        },
+        Route(.post, path: "experiments/delete") { service, arguments in
+            try await service.store.setExperimentStage(id: arguments.text("experiment_id"), .deleted, now: service.now())
+            return .empty
+        },
+        Route(.post, path: "experiments/restore") { service, arguments in
+            try await service.store.setExperimentStage(id: arguments.text("experiment_id"), .active, now: service.now())
+            return .empty
+        },
+        Route(.post, path: "experiments/set-experiment-tag") { service, arguments in
+            try await service.store.setExperimentTag(id: arguments.text("experiment_id"), arguments.tag())
+            return .empty
+        },
+        Route(.post, path: "experiments/delete-experiment-tag") { service, arguments in
+            try await service.store.deleteExperimentTag(id: arguments.text("experiment_id"), key: arguments.text("key"))
+            return .empty
+        },
+    ]
+
+    /// The server writes artefacts nowhere but below its own root, so an experiment may name a place there or a place
+    /// that clients reach without the server, never a path of the server's machine.
+    private static func location(_ text: String?) throws(TrackingError) -> String? {
+        guard let text, !text.isEmpty else { return nil }
+        if text.hasPrefix(TrackingStore.artifactScheme) {
+            _ = try ArtifactPath.check(ArtifactPath.place(of: text))
+            return text
+        }
+        guard let colon = text.firstIndex(of: ":"), text[..<colon].utf8.count > 1, !text.hasPrefix("file:"), !text.contains(".."),
+            !text.utf8.contains(where: { $0 < 0x21 || $0 == UInt8(ascii: "?") || $0 == UInt8(ascii: "#") })
+        else {
+            throw TrackingError(
+                .invalidParameter,
+                "Invalid artifact_location '\(Validation.shown(text))': leave it out for the server's own place, or name a remote store")
+        }
+        return text
+    }
+}

@@ -1,0 +1,89 @@
+import ObjectStore
+import Tracking
+import Web
+
+extension Route {
+    static let loggedModels: [Route] = [
+        Route(.post, path: "logged-models") { service, arguments in
+            let model = try await service.store.createLoggedModel(
+                experiment: arguments.text("experiment_id"), name: arguments.optionalText("name"),
+                type: arguments.optionalText("model_type") ?? "", sourceRun: arguments.optionalText("source_run_id") ?? "",
+                params: arguments.pairs("params"), tags: arguments.pairs("tags"), now: service.now())
+            return .message("model") { $0.loggedModel(model) }
+        },
+        Route(.post, path: "logged-models/search") { service, arguments in
+            let order = try arguments.objects("order_by") { (term) throws(TrackingError) in
+                let name = try term.text("field_name")
+                let isAscending = term["ascending"] == nil ? true : try term.flag("ascending")
+                let parsed = try SearchOrder(name)
+                return SearchOrder(entity: parsed.entity, key: parsed.key, isAscending: isAscending)
+            }
+            let page = try await service.store.searchLoggedModels(
+                experiments: arguments.texts("experiment_ids"), filter: arguments.optionalText("filter") ?? "", order: order,
+                maxResults: Validation.maxResults(arguments.optionalInt("max_results"), default: 50, limit: 100),
+                pageToken: arguments.optionalText("page_token"))
+            return .object { writer in
+                writer.list("models", page.elements) { $0.loggedModel($1) }
+                writer.field("next_page_token", page.nextPageToken)
+            }
+        },
+        Route(.get, path: "logged-models/{model_id}") { service, arguments in
+            let model = try await service.store.loggedModel(id: arguments.text("model_id"))
+            return .message("model") { $0.loggedModel(model) }
+        },
+        Route(.patch, path: "logged-models/{model_id}") { service, arguments in
+            guard let value = arguments["status"] else { throw arguments.missing("status") }
+            let named = value.string.flatMap { LoggedModelStatus(rawValue: $0) } ?? value.int64.flatMap { LoggedModelStatus(number: $0) }
+            guard let status = named else { throw arguments.invalid(value, "status") }
+            let model = try await service.store.finalizeLoggedModel(id: arguments.text("model_id"), status: status, now: service.now())
+            return .message("model") { $0.loggedModel(model) }
+        },
+        Route(.delete, path: "logged-models/{model_id}") { service, arguments in
+            try await service.store.deleteLoggedModel(id: arguments.text("model_id"), now: service.now())
+            return .empty
+        },
+        Route(.post, path: "logged-models/{model_id}/params") { service, arguments in
+            try await service.store.logLoggedModelParams(
+                id: arguments.text("model_id"), arguments.pairs("params"), now: service.now())
+            return .empty
+        },
+        Route(.patch, path: "logged-models/{model_id}/tags") { service, arguments in
+            let model = try await service.store.setLoggedModelTags(
+                id: arguments.text("model_id"), arguments.pairs("tags"), now: service.now())
+            return .message("model") { $0.loggedModel(model) }
+        },
+        Route(.delete, path: "logged-models/{model_id}/tags/{tag_key}") { service, arguments in
+            try await service.store.deleteLoggedModelTag(
+                id: arguments.text("model_id"), key: arguments.text("tag_key"), now: service.now())
+            return .empty
+        },
+        Route(.get, path: "logged-models/{model_id}/artifacts/directories") { service, arguments in
+            let model = try await service.store.loggedModel(id: arguments.text("model_id"))
+            return try await artifactList(service, root: model.artifactURI, path: arguments.optionalText("artifact_directory_path") ?? "")
+        },
+    ]
+
+    static let artifactLists: [Route] = [
+        Route(.get, path: "artifacts/list") { service, arguments in
+            let run = try await service.store.run(id: arguments.run())
+            return try await artifactList(service, root: run.info.artifactURI, path: arguments.optionalText("path") ?? "")
+        }
+    ]
+
+    /// Files of one folder; their paths are relative to the root.
+    private static func artifactList(_ service: TrackService, root: String, path: String) async throws -> Reply {
+        let base = try ArtifactPath.place(of: root)
+        let prefix = path.isEmpty ? "" : try ArtifactPath.check(path).description + "/"
+        let entries = try await service.artifacts.list(prefix.isEmpty ? base : base + "/" + prefix)
+        return .object { writer in
+            writer.field("root_uri", root)
+            writer.list("files", entries) { writer, entry in
+                writer.object { writer in
+                    writer.field("path", prefix + entry.name)
+                    writer.field("is_dir", entry.isDirectory)
+                    if !entry.isDirectory { writer.field("file_size", entry.byteCount) }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,204 @@
+import Registry
+import Tracking
+import Web
+
+extension Route {
+    static let models: [Route] = [
+        Route(.post, path: "registered-models/create") { service, arguments in
+            let now = service.now()
+            let model = try await service.registry.createModel(
+                name: arguments.text("name"), description: arguments.optionalText("description") ?? "", tags: arguments.pairs("tags"), now: now)
+            await service.publish(RegistryEvent(.modelCreated, model: model.name, time: now))
+            return .message("registered_model") { $0.model(model) }
+        },
+        Route(.get, path: "registered-models/get") { service, arguments in
+            let model = try await service.registry.model(name: arguments.text("name"))
+            return .message("registered_model") { $0.model(model) }
+        },
+        Route(.post, path: "registered-models/rename") { service, arguments in
+            let now = service.now()
+            let model = try await service.registry.renameModel(name: arguments.text("name"), to: arguments.text("new_name"), now: now)
+            await service.publish(RegistryEvent(.modelUpdated, model: model.name, time: now))
+            return .message("registered_model") { $0.model(model) }
+        },
+        Route(.patch, .post, path: "registered-models/update") { service, arguments in
+            let now = service.now()
+            let model = try await service.registry.describeModel(
+                name: arguments.text("name"), arguments.optionalText("description") ?? "", now: now)
+            await service.publish(RegistryEvent(.modelUpdated, model: model.name, time: now))
+            return .message("registered_model") { $0.model(model) }
+        },
+        Route(.delete, path: "registered-models/delete") { service, arguments in
+            let name = try arguments.text("name")
+            try await service.registry.deleteModel(name: name)
+            await service.publish(RegistryEvent(.modelDeleted, model: name, time: service.now()))
+            return .empty
+        },
+        Route(.get, .post, path: "registered-models/search") { service, arguments in
+            let page = try await service.registry.searchModels(
+                filter: arguments.optionalText("filter") ?? "", order: arguments.texts("order_by"),
+                maxResults: Validation.maxResults(arguments.optionalInt("max_results"), default: 100, limit: 1_000),
+                pageToken: arguments.optionalText("page_token"))
+            return .object { writer in
+                writer.list("registered_models", page.elements) { $0.model($1) }
+                writer.field("next_page_token", page.nextPageToken)
+            }
+        },
+        Route(.get, .post, path: "registered-models/get-latest-versions") { service, arguments in
+            let versions = try await service.registry.latestVersions(model: arguments.text("name"), stages: arguments.texts("stages"))
+            return .object { $0.list("model_versions", versions) { $0.version($1) } }
+        },
+        Route(.post, path: "registered-models/set-tag") { service, arguments in
+            try await service.registry.setModelTag(name: arguments.text("name"), arguments.tag(), now: service.now())
+            return .empty
+        },
+        Route(.delete, path: "registered-models/delete-tag") { service, arguments in
+            try await service.registry.deleteModelTag(name: arguments.text("name"), key: arguments.text("key"), now: service.now())
+            return .empty
+        },
+    ]
+
+    static let aliases: [Route] = [
+        // Besides the protocol's fields ours may say who moves the alias and why; other servers ignore them.
+        Route(.post, path: "registered-models/alias") { service, arguments in
+            let model = try arguments.text("name"), alias = try arguments.text("alias")
+            let number = try RegistryValidation.number(arguments.text("version"))
+            let promotion = try promotion(arguments)
+            let now = service.now()
+            try await service.registry.setAlias(model: model, alias: alias, number: number, promotion: promotion, now: now)
+            await service.publish(RegistryEvent(.aliasSet, model: model, number: number, alias: alias, time: now, promotion: promotion))
+            return .empty
+        },
+        Route(.delete, path: "registered-models/alias") { service, arguments in
+            let model = try arguments.text("name"), alias = try arguments.text("alias")
+            let promotion = try promotion(arguments)
+            let now = service.now()
+            if try await service.registry.deleteAlias(model: model, alias: alias, promotion: promotion, now: now) {
+                await service.publish(RegistryEvent(.aliasDeleted, model: model, alias: alias, time: now, promotion: promotion))
+            }
+            return .empty
+        },
+        Route(.get, path: "registered-models/alias") { service, arguments in
+            let version = try await service.registry.version(model: arguments.text("name"), alias: arguments.text("alias"))
+            var reply = Reply.message("model_version") { $0.version(version) }
+            reply.etag = "\"\(version.number)-\(version.creationTime)-\(version.lastUpdateTime)-\(version.aliases.joined(separator: "-"))\""
+            return reply
+        },
+        Route(.get, path: "registered-models/promotions") { service, arguments in
+            let records = try await service.registry.promotions(
+                model: arguments.text("name"), limit: Validation.maxResults(arguments.optionalInt("max_results"), default: 100, limit: 1_000))
+            return .object { $0.list("promotions", records) { $0.promotion($1) } }
+        },
+    ]
+
+    private static func promotion(_ arguments: Arguments) throws(TrackingError) -> Promotion {
+        let promotion = Promotion(
+            actor: try arguments.optionalText("actor") ?? "", reason: try arguments.optionalText("reason") ?? "",
+            verdict: try arguments.optionalText("verdict"))
+        try Validation.length(promotion.actor, limit: 255, "Actor")
+        try Validation.length(promotion.reason, limit: 5_000, "Reason")
+        try Validation.length(promotion.verdict ?? "", limit: 100_000, "Verdict")
+        return promotion
+    }
+
+    static let versions: [Route] = [
+        Route(.post, path: "model-versions/create") { service, arguments in
+            var new = RegistryStore.NewVersion(model: try arguments.text("name"), source: try arguments.text("source"))
+            new.run = try arguments.optionalText("run_id") ?? ""
+            new.loggedModel = try arguments.optionalText("model_id") ?? ""
+            new.runLink = try arguments.optionalText("run_link") ?? ""
+            new.description = try arguments.optionalText("description") ?? ""
+            new.tags = try arguments.pairs("tags")
+            if !new.loggedModel.isEmpty, new.run.isEmpty {
+                new.run = try await service.store.loggedModel(id: new.loggedModel).sourceRun
+            }
+            let now = service.now()
+            let version = try await service.registry.createVersion(new, now: now)
+            await service.publish(RegistryEvent(.versionCreated, model: version.model, number: version.number, time: now))
+            return .message("model_version") { $0.version(version) }
+        },
+        Route(.get, path: "model-versions/get") { service, arguments in
+            let version = try await service.registry.version(model: arguments.text("name"), number: number(arguments))
+            return .message("model_version") { $0.version(version) }
+        },
+        Route(.patch, path: "model-versions/update") { service, arguments in
+            let now = service.now()
+            let version = try await service.registry.describeVersion(
+                model: arguments.text("name"), number: number(arguments), arguments.optionalText("description") ?? "", now: now)
+            await service.publish(RegistryEvent(.versionUpdated, model: version.model, number: version.number, time: now))
+            return .message("model_version") { $0.version(version) }
+        },
+        Route(.post, path: "model-versions/transition-stage") { service, arguments in
+            let now = service.now()
+            let version = try await service.registry.setStage(
+                model: arguments.text("name"), number: number(arguments), arguments.text("stage"),
+                archivesOthers: arguments.flag("archive_existing_versions"), now: now)
+            await service.publish(RegistryEvent(.versionUpdated, model: version.model, number: version.number, time: now))
+            return .message("model_version") { $0.version(version) }
+        },
+        Route(.delete, path: "model-versions/delete") { service, arguments in
+            let model = try arguments.text("name"), number = try number(arguments)
+            try await service.registry.deleteVersion(model: model, number: number, now: service.now())
+            await service.publish(RegistryEvent(.versionDeleted, model: model, number: number, time: service.now()))
+            return .empty
+        },
+        Route(.get, .post, path: "model-versions/search") { service, arguments in
+            let page = try await service.registry.searchVersions(
+                filter: arguments.optionalText("filter") ?? "", order: arguments.texts("order_by"),
+                maxResults: Validation.maxResults(arguments.optionalInt("max_results"), default: 10_000, limit: 200_000),
+                pageToken: arguments.optionalText("page_token"))
+            return .object { writer in
+                writer.list("model_versions", page.elements) { $0.version($1) }
+                writer.field("next_page_token", page.nextPageToken)
+            }
+        },
+        Route(.get, path: "model-versions/get-download-uri") { service, arguments in
+            let version = try await service.registry.version(model: arguments.text("name"), number: number(arguments))
+            let uri = try await service.downloadURI(of: version)
+            return .object { $0.field("artifact_uri", uri) }
+        },
+        Route(.post, path: "model-versions/set-tag") { service, arguments in
+            let model = try arguments.text("name"), number = try number(arguments), now = service.now()
+            try await service.registry.setVersionTag(model: model, number: number, arguments.tag(), now: now)
+            await service.publish(RegistryEvent(.versionTagSet, model: model, number: number, time: now))
+            return .empty
+        },
+        Route(.delete, path: "model-versions/delete-tag") { service, arguments in
+            let model = try arguments.text("name"), number = try number(arguments), now = service.now()
+            try await service.registry.deleteVersionTag(model: model, number: number, key: arguments.text("key"), now: now)
+            await service.publish(RegistryEvent(.versionTagDeleted, model: model, number: number, time: now))
+            return .empty
+        },
+    ]
+
+    private static func number(_ arguments: Arguments) throws(TrackingError) -> Int { try RegistryValidation.number(arguments.text("version")) }
+}
+
+extension TrackService {
+    /// The place of a version's files: a source that names a run or a logged model is followed there, once.
+    func downloadURI(of version: RegisteredVersion) async throws(TrackingError) -> String {
+        if version.source.hasPrefix("runs:/") {
+            let parts = version.source.dropFirst(6).split(separator: "/", maxSplits: 1)
+            guard let run = parts.first else { return version.source }
+            let place = try await store.run(id: String(run)).info.artifactURI
+            return parts.count > 1 ? place + "/" + parts[1] : place
+        }
+        if version.source.hasPrefix("models:/m-") { return try await store.loggedModel(id: String(version.source.dropFirst(8))).artifactURI }
+        return version.source
+    }
+}
+
+extension JSONWriter {
+    mutating func promotion(_ record: PromotionRecord) {
+        object { writer in
+            writer.field("name", record.model)
+            writer.field("alias", record.alias)
+            writer.field("previous_version", record.previous.map { String($0) })
+            writer.field("version", record.number.map { String($0) })
+            writer.field("actor", record.promotion.actor)
+            writer.field("reason", record.promotion.reason)
+            writer.field("verdict", record.promotion.verdict)
+            writer.field("timestamp", record.time)
+        }
+    }
+}

@@ -1,0 +1,154 @@
+import Tracking
+import Web
+
+extension Route {
+    static let maxBatchBytes = 1_000_000
+
+    static let runs: [Route] = [
+        Route(.post, path: "runs/create") { service, arguments in
+            let run = try await service.store.createRun(
+                experiment: arguments.optionalText("experiment_id") ?? "0", user: arguments.optionalText("user_id") ?? "",
+                name: arguments.optionalText("run_name"), startTime: arguments.optionalInt("start_time"), tags: arguments.pairs("tags"),
+                now: service.now())
+            return .message("run") { $0.run(run) }
+        },
+        Route(.get, path: "runs/get") { service, arguments in
+            let run = try await service.store.run(id: arguments.run())
+            return .message("run") { $0.run(run) }
+        },
+        Route(.post, path: "runs/update") { service, arguments in
+            let info = try await service.store.updateRun(
+                id: arguments.run(), status: runStatus(arguments), endTime: arguments.optionalInt("end_time"),
+                name: arguments.optionalText("run_name"))
+            return .message("run_info") { $0.runInfo(info) }
+        },
+        Route(.post, path: "runs/delete") { service, arguments in
+            try await service.store.setRunStage(id: arguments.text("run_id"), .deleted, now: service.now())
+            return .empty
+        },
+        Route(.post, path: "runs/restore") { service, arguments in
+            try await service.store.setRunStage(id: arguments.text("run_id"), .active, now: service.now())
+            return .empty
+        },
+        Route(.post, path: "runs/search") { service, arguments in
+            var search = TrackingStore.RunSearch(experiments: try arguments.texts("experiment_ids"))
+            search.filter = try arguments.optionalText("filter") ?? ""
+            search.view = try arguments.view("run_view_type")
+            search.order = try arguments.texts("order_by")
+            search.maxResults = try Validation.maxResults(arguments.optionalInt("max_results"), default: 1_000, limit: 50_000)
+            search.pageToken = try arguments.optionalText("page_token")
+            let page = try await service.store.searchRuns(search)
+            return .object { writer in
+                writer.list("runs", page.elements) { $0.run($1) }
+                writer.field("next_page_token", page.nextPageToken)
+            }
+        },
+        Route(.post, path: "runs/log-metric") { service, arguments in
+            try await service.store.logMetric(run: arguments.run(), arguments.metric())
+            return .empty
+        },
+        Route(.post, path: "runs/log-parameter") { service, arguments in
+            guard let value = try arguments.optionalText("value") else { throw arguments.missing("value") }
+            try await service.store.logParam(run: arguments.run(), KeyValue(arguments.optionalText("key") ?? "", value))
+            return .empty
+        },
+        Route(.post, path: "runs/log-batch") { service, arguments in
+            guard arguments.bodySize <= maxBatchBytes else {
+                throw TrackingError(
+                    .invalidParameter,
+                    "Batched logging API requests must be at most \(maxBatchBytes) bytes, got a request of size \(arguments.bodySize).")
+            }
+            let metrics = try arguments.objects("metrics") { (metric) throws(TrackingError) in try metric.metric() }
+            try await service.store.logBatch(
+                run: arguments.text("run_id"), metrics: metrics, params: arguments.pairs("params"), tags: arguments.pairs("tags"))
+            return .empty
+        },
+        Route(.post, path: "runs/set-tag") { service, arguments in
+            try await service.store.setTag(run: arguments.run(), arguments.tag())
+            return .empty
+        },
+        Route(.post, path: "runs/delete-tag") { service, arguments in
+            try await service.store.deleteTag(run: arguments.text("run_id"), key: arguments.text("key"))
+            return .empty
+        },
+        // What clients before 3.0 send after writing a model's files; the files themselves say everything.
+        Route(.post, path: "runs/log-model") { service, arguments in
+            _ = try await service.store.run(id: arguments.text("run_id"))
+            return .empty
+        },
+    ]
+
+    private static func runStatus(_ arguments: Arguments) throws(TrackingError) -> RunStatus? {
+        guard let value = arguments["status"] else { return nil }
+        guard let status = value.string.flatMap({ RunStatus(rawValue: $0) }) ?? value.int64.flatMap({ RunStatus(number: $0) }) else {
+            throw arguments.invalid(value, "status")
+        }
+        return status
+    }
+
+    static let metrics: [Route] = [
+        Route(.get, path: "metrics/get-history") { service, arguments in
+            let limit = try arguments.optionalInt("max_results")
+            let page = try await service.store.history(
+                run: arguments.run(), key: arguments.text("metric_key"),
+                maxResults: limit == nil ? nil : Validation.maxResults(limit, default: 25_000, limit: 25_000),
+                pageToken: arguments.optionalText("page_token"))
+            return .object { writer in
+                writer.list("metrics", page.elements) { $0.metric($1) }
+                writer.field("next_page_token", page.nextPageToken)
+            }
+        },
+        Route(.get, path: "metrics/get-history-bulk") { service, arguments in
+            let key = try arguments.text("metric_key")
+            let limit = try Validation.maxResults(arguments.optionalInt("max_results"), default: 25_000, limit: 25_000)
+            var found: [(run: String, metric: Metric)] = []
+            for run in try checkedRuns(arguments).sorted() where found.count < limit {
+                let page = try await service.store.history(run: run, key: key, maxResults: limit - found.count, pageToken: nil)
+                found += page.elements.map { (run, $0) }
+            }
+            return .object { $0.list("metrics", found) { $0.metric($1.metric, run: $1.run) } }
+        },
+        Route(.get, path: "metrics/get-history-bulk-interval") { service, arguments in
+            let key = try arguments.text("metric_key")
+            let points = try Validation.maxResults(arguments.optionalInt("max_results"), default: 320, limit: 2_500)
+            let start = try arguments.optionalInt("start_step") ?? .min, end = try arguments.optionalInt("end_step") ?? .max
+            var found: [(run: String, metric: Metric)] = []
+            for run in try checkedRuns(arguments) {
+                let history = try await service.store.sampledHistory(run: run, key: key, steps: start...max(start, end), maxPoints: points)
+                found += history.map { (run, $0) }
+            }
+            return .object { $0.list("metrics", found) { $0.metric($1.metric, run: $1.run) } }
+        },
+    ]
+
+    private static func checkedRuns(_ arguments: Arguments) throws(TrackingError) -> [String] {
+        let runs = try arguments.texts("run_ids") + arguments.texts("run_id")
+        guard !runs.isEmpty else { throw arguments.missing("run_ids") }
+        guard runs.count <= 100 else {
+            throw TrackingError(.invalidParameter, "GetMetricHistoryBulk request must specify at most 100 run_ids. Received \(runs.count) run_ids.")
+        }
+        return runs
+    }
+
+    static let inputs: [Route] = [
+        Route(.post, path: "runs/log-inputs") { service, arguments in
+            let datasets = try arguments.objects("datasets") { (input) throws(TrackingError) in
+                let dataset = try input.object("dataset")
+                return DatasetInput(
+                    name: try dataset.text("name"), digest: try dataset.text("digest"), sourceType: try dataset.optionalText("source_type") ?? "",
+                    source: try dataset.optionalText("source") ?? "", schema: try dataset.optionalText("schema"),
+                    profile: try dataset.optionalText("profile"), tags: try input.pairs("tags"))
+            }
+            let models = try arguments.objects("models") { (model) throws(TrackingError) in try model.text("model_id") }
+            try await service.store.logInputs(run: arguments.text("run_id"), datasets: datasets, models: models)
+            return .empty
+        },
+        Route(.post, path: "runs/outputs") { service, arguments in
+            let models = try arguments.objects("models") { (model) throws(TrackingError) in
+                ModelOutput(modelID: try model.text("model_id"), step: try model.optionalInt("step") ?? 0)
+            }
+            try await service.store.logOutputs(run: arguments.text("run_id"), models: models)
+            return .empty
+        },
+    ]
+}

@@ -1,0 +1,121 @@
+package import Domain
+import Foundation
+import Hummingbird
+package import Logging
+import Metrics
+import Registry
+import ServiceLifecycle
+import Tracking
+package import Web
+
+/// The tracking server: MLflow's REST protocol and pages over one SQLite file and a directory of artefacts.
+///
+/// It is the only process that opens them; the others of the directory find it by `DIR/endpoints.json`.
+package struct TrackRole: Service {
+    package enum Error: Swift.Error, Equatable, CustomStringConvertible {
+        /// Another tracking server works on the directory.
+        case inUse(String)
+        case unusable(String, String)
+
+        package var description: String {
+            switch self {
+            case .inUse(let directory): "another tracking server works on \(directory); stop it or use another directory"
+            case .unusable(let directory, let why): "cannot use \(directory): \(why)"
+            }
+        }
+    }
+
+    /// Known once the server answers.
+    package let address = ListeningAddress()
+    private let host: String
+    private let port: Int
+    private let directory: String
+    private let artifactRoot: String
+    private let readiness: Readiness
+    private let logger: Logger
+    private let now: @Sendable () -> EventTime.Milliseconds
+    private let publish: @Sendable (Domain.Record) async throws -> Void
+
+    /// - Parameters:
+    ///   - port: 0 lets the system choose; see ``address``.
+    ///   - directory: Holds `tracking.sqlite`; made when missing.
+    ///   - artifactRoot: `nil` for `DIRECTORY/artifacts`.
+    ///   - readiness: Gets the check `track`.
+    ///   - now: Wall time in milliseconds since the Unix epoch.
+    ///   - publish: Appends to the topic `registry-events`.
+    package init(
+        host: String = "127.0.0.1", port: Int = 5_000, directory: String, artifactRoot: String? = nil, readiness: Readiness = Readiness(),
+        logger: Logger, now: @escaping @Sendable () -> EventTime.Milliseconds,
+        publish: @escaping @Sendable (Domain.Record) async throws -> Void = { _ in }
+    ) {
+        self.host = host
+        self.port = port
+        self.directory = directory
+        self.artifactRoot = artifactRoot ?? directory + "/artifacts"
+        self.readiness = readiness
+        self.logger = logger
+        self.now = now
+        self.publish = publish
+        readiness.expect("track")
+    }
+
+    package func run() async throws {
+        do {
+            try await serve()
+        } catch {
+            address.resolve(.failure(error))
+            throw error
+        }
+        address.resolve(.failure(CancellationError()))
+    }
+
+    private func serve() async throws {
+        do {
+            try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
+        } catch {
+            throw Error.unusable(directory, String(describing: error))
+        }
+        let lock = try DirectoryLock(directory: directory)
+        let database = try await TrackingDatabase.open(
+            path: directory + "/tracking.sqlite", migrations: TrackingSchema.migrations + RegistrySchema.migrations)
+        let store = TrackingStore(database: database)
+        try await store.prepare(now: now())
+        let service = TrackService(
+            store: store, registry: RegistryStore(database: database), artifacts: try await ArtifactStore(root: artifactRoot), now: now,
+            publish: announce)
+        let endpoints = Endpoints(directory: directory)
+        let host = HTTPHost(
+            role: "track", host: host, port: port, responder: TrackRouter.build(service).buildResponder(), limits: TrackRouter.limits,
+            failure: Failure.answer, logger: logger, address: address
+        ) { [readiness, logger] place in
+            do {
+                try endpoints.write(track: place.url)
+            } catch {
+                logger.error("cannot write endpoints.json", metadata: ["directory": "\(endpoints.directory)", "error": "\(error)"])
+            }
+            readiness.set("track", true)
+        }
+        defer {
+            readiness.set("track", false)
+            if let url = address.current?.url { endpoints.remove(track: url) }
+            withExtendedLifetime(lock) {}
+        }
+        try await host.run()
+        try database.close()
+    }
+
+    private func announce(_ event: RegistryEvent) async {
+        Counter(label: "mlops_registry_events_total", dimensions: [("event", event.kind.rawValue)]).increment()
+        logger.info(
+            "registry changed",
+            metadata: [
+                "event": "\(event.kind.rawValue)", "model": "\(event.model)", "version": "\(event.number.map(String.init) ?? "")",
+                "alias": "\(event.alias ?? "")",
+            ])
+        do {
+            try await publish(event.record)
+        } catch {
+            logger.error("registry event not published", metadata: ["event": "\(event.kind.rawValue)", "error": "\(error)"])
+        }
+    }
+}

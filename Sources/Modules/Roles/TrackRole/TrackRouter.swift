@@ -1,0 +1,67 @@
+import HTTPTypes
+import Hummingbird
+import Tracking
+import Web
+
+/// All routes of the server: the table of the API, the artefact proxy, the pages.
+enum TrackRouter {
+    /// Bodies of JSON requests; the profile of a dataset alone may have 16 MB.
+    static let maxJSONBytes = 32 << 20
+    static let artifactPath = "mlflow-artifacts/artifacts"
+
+    static func build(_ service: TrackService) -> Router<WebContext> {
+        let router = Router(context: WebContext.self)
+        for route in Route.table { add(route, service, to: router) }
+        ArtifactRoutes(service: service).add(to: router)
+        Pages(service: service).add(to: router)
+        router.get("/health") { _, _ in Response.text("OK", type: "text/plain") }
+        router.get("/version") { _, _ in Response.text(Route.protocolVersion, type: "text/plain") }
+        return router
+    }
+
+    /// A file may be large and take its time; everything else is short.
+    static func limits(_ request: HTTPRequest) -> HTTPLimits {
+        let isArtifact = request.path.map { $0.contains(artifactPath + "/") } ?? false
+        return isArtifact ? HTTPLimits(maxBodyBytes: .max, timeout: nil) : HTTPLimits(maxBodyBytes: maxJSONBytes, timeout: .seconds(60))
+    }
+
+    private static func add(_ route: Route, _ service: TrackService, to router: Router<WebContext>) {
+        let names = route.pathArguments
+        for prefix in Route.prefixes {
+            let path = RouterPath("\(prefix)/\(route.version)/mlflow/\(route.path)")
+            for method in route.methods {
+                guard let method = HTTPRequest.Method(method.rawValue) else { continue }
+                router.on(path, method: method) { request, context in
+                    var arguments = try await arguments(of: request)
+                    for name in names {
+                        let raw = context.parameters.get(name) ?? ""
+                        arguments = arguments.with(name, URLText.decode(raw) ?? raw)
+                    }
+                    return answer(try await route.handler(service, arguments), to: request)
+                }
+            }
+        }
+    }
+
+    private static func arguments(of request: Request) async throws -> Arguments {
+        if request.method == .get { return Arguments(query: request.query) }
+        let body = try await request.bytes(upTo: maxJSONBytes)
+        guard !body.isEmpty else { return Arguments(.object([])) }
+        let json: JSONValue
+        do throws(JSONReader.Error) {
+            json = try JSONReader.read(body)
+        } catch {
+            throw TrackingError(.badRequest, "The request body is not JSON: \(error)")
+        }
+        guard case .object = json else { throw TrackingError(.badRequest, "The request body is not a JSON object") }
+        return Arguments(json, bodySize: body.count)
+    }
+
+    private static func answer(_ reply: Reply, to request: Request) -> Response {
+        guard let etag = reply.etag else { return .json(reply.json) }
+        if request.headers[.ifNoneMatch] == etag { return Response(status: .notModified, headers: [.eTag: etag]) }
+        var response = Response.json(reply.json)
+        response.headers[.eTag] = etag
+        return response
+    }
+}

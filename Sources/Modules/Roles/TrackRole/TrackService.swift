@@ -1,0 +1,14 @@
+import Domain
+import Registry
+import Tracking
+
+/// What the routes work on.
+struct TrackService: Sendable {
+    let store: TrackingStore
+    let registry: RegistryStore
+    let artifacts: ArtifactStore
+    /// Wall time in milliseconds since the Unix epoch.
+    let now: @Sendable () -> EventTime.Milliseconds
+    /// Tells the other roles of a change in the registry. It has happened already: failing to tell undoes nothing.
+    let publish: @Sendable (RegistryEvent) async -> Void
+}

@@ -1,0 +1,120 @@
+import Tracking
+import Web
+
+/// The messages of the protocol: unset fields are left out, empty lists too.
+extension JSONWriter {
+    mutating func pair(_ pair: KeyValue) {
+        object { writer in
+            writer.field("key", pair.key)
+            writer.field("value", pair.value)
+        }
+    }
+
+    mutating func pairs(_ name: String, _ pairs: [KeyValue]) { list(name, pairs) { $0.pair($1) } }
+
+    mutating func metric(_ metric: Metric, run: String? = nil) {
+        object { writer in
+            writer.field("key", metric.key)
+            writer.field("value", metric.value)
+            writer.field("timestamp", metric.timestamp)
+            writer.field("step", metric.step)
+            writer.field("model_id", metric.modelID)
+            writer.field("dataset_name", metric.dataset?.name)
+            writer.field("dataset_digest", metric.dataset?.digest)
+            writer.field("run_id", run)
+        }
+    }
+
+    mutating func experiment(_ experiment: Experiment) {
+        object { writer in
+            writer.field("experiment_id", experiment.id)
+            writer.field("name", experiment.name)
+            writer.field("artifact_location", experiment.artifactLocation)
+            writer.field("lifecycle_stage", experiment.stage.rawValue)
+            writer.field("last_update_time", experiment.lastUpdateTime)
+            writer.field("creation_time", experiment.creationTime)
+            writer.pairs("tags", experiment.tags)
+        }
+    }
+
+    mutating func runInfo(_ info: RunInfo) {
+        object { writer in
+            writer.field("run_id", info.id)
+            writer.field("run_uuid", info.id)
+            writer.field("run_name", info.name)
+            writer.field("experiment_id", info.experimentID)
+            writer.field("user_id", info.user)
+            writer.field("status", info.status.rawValue)
+            writer.field("start_time", info.startTime)
+            writer.field("end_time", info.endTime)
+            writer.field("artifact_uri", info.artifactURI)
+            writer.field("lifecycle_stage", info.stage.rawValue)
+        }
+    }
+
+    mutating func run(_ run: Run) {
+        object { writer in
+            writer.key("info")
+            writer.runInfo(run.info)
+            writer.key("data")
+            writer.object { writer in
+                writer.list("metrics", run.metrics) { $0.metric($1) }
+                writer.pairs("params", run.params)
+                writer.pairs("tags", run.tags)
+            }
+            writer.key("inputs")
+            writer.object { writer in
+                writer.list("dataset_inputs", run.datasets) { $0.datasetInput($1) }
+                writer.list("model_inputs", run.modelInputs) { writer, id in writer.object { $0.field("model_id", id) } }
+            }
+            guard !run.modelOutputs.isEmpty else { return }
+            writer.key("outputs")
+            writer.object { writer in
+                writer.list("model_outputs", run.modelOutputs) { writer, output in
+                    writer.object { writer in
+                        writer.field("model_id", output.modelID)
+                        writer.field("step", output.step)
+                    }
+                }
+            }
+        }
+    }
+
+    mutating func datasetInput(_ input: DatasetInput) {
+        object { writer in
+            writer.pairs("tags", input.tags)
+            writer.key("dataset")
+            writer.object { writer in
+                writer.field("name", input.name)
+                writer.field("digest", input.digest)
+                writer.field("source_type", input.sourceType)
+                writer.field("source", input.source)
+                writer.field("schema", input.schema)
+                writer.field("profile", input.profile)
+            }
+        }
+    }
+
+    mutating func loggedModel(_ model: LoggedModel) {
+        object { writer in
+            writer.key("info")
+            writer.object { writer in
+                writer.field("model_id", model.id)
+                writer.field("experiment_id", model.experimentID)
+                writer.field("name", model.name)
+                writer.field("creation_timestamp_ms", model.creationTime)
+                writer.field("last_updated_timestamp_ms", model.lastUpdateTime)
+                writer.field("artifact_uri", model.artifactURI)
+                writer.field("status", model.status.rawValue)
+                if !model.type.isEmpty { writer.field("model_type", model.type) }
+                if !model.sourceRun.isEmpty { writer.field("source_run_id", model.sourceRun) }
+                writer.pairs("tags", model.tags)
+            }
+            writer.key("data")
+            writer.object { writer in
+                writer.pairs("params", model.params)
+                writer.list("metrics", model.metrics) { $0.metric($1.metric, run: $1.run) }
+            }
+        }
+    }
+}
