@@ -1,7 +1,7 @@
-import Domain
+package import Domain
 import Foundation
 package import Project
-import YAML
+package import YAML
 
 /// Finds and reads the project file.
 package enum ProjectFile {
@@ -35,7 +35,24 @@ package enum ProjectFile {
     }
 
     private static func read(_ file: String) throws(SettingsError) -> SourceNode {
-        do throws(YAMLError) { return try YAMLReader.read(path: file) } catch { throw SettingsError([error.description]) }
+        do throws(YAMLError) {
+            guard let data = FileManager.default.contents(atPath: file) else { return try YAMLReader.read(path: file) }
+            return try parse(Array(data), file: file)
+        } catch {
+            throw SettingsError([error.description])
+        }
+    }
+
+    /// Reads the bytes of a project file. A comma between the parentheses of a call does not end a value, also in `{…}` and
+    /// `[…]`: `{eta: log(0.01, 0.5)}` has one entry.
+    package static func parse(_ bytes: [UInt8], file: String) throws(YAMLError) -> SourceNode {
+        let node: SourceNode
+        do throws(YAMLError) {
+            node = try YAMLReader.parse(CallCommas.hidden(in: bytes), file: file)
+        } catch {
+            throw YAMLError(error.code, file: error.file, at: error.position, CallCommas.restored(error.reason))
+        }
+        return CallCommas.restored(node)
     }
 
     private static func directory(of file: String) -> String {

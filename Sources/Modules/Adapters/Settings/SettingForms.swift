@@ -19,7 +19,7 @@ package struct Port: Sendable, Hashable, CustomStringConvertible {
 }
 
 /// Text that must not be shown.
-package struct Secret: Sendable, Hashable, CustomStringConvertible, CustomDebugStringConvertible {
+package struct Secret: Sendable, Hashable, CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
     /// The text itself, for the one place that needs it.
     package let revealed: String
 
@@ -27,6 +27,7 @@ package struct Secret: Sendable, Hashable, CustomStringConvertible, CustomDebugS
 
     package var description: String { "[redacted]" }
     package var debugDescription: String { "[redacted]" }
+    package var customMirror: Mirror { Mirror(self, children: []) }
 }
 
 extension SettingForm where Value == Port {

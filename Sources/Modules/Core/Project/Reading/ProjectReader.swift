@@ -16,10 +16,10 @@ struct ProjectReader {
     }
 
     /// A complaint about a value, at the value.
-    mutating func refuse(_ item: Item, _ message: String) { refuse(item.node.position, "\(item.path): \(message)") }
+    mutating func refuse(_ item: Item, _ message: String) { refuse(item.node.position, item.prefix + message) }
 
     /// A complaint about the key itself, or about something that is missing under it.
-    mutating func refuseKey(_ item: Item, _ message: String) { refuse(item.anchor, "\(item.path): \(message)") }
+    mutating func refuseKey(_ item: Item, _ message: String) { refuse(item.anchor, item.prefix + message) }
 
     // MARK: Maps and lists
 

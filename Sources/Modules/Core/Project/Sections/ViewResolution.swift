@@ -46,8 +46,11 @@ struct ViewResolution {
             refuseKeylessWindow(section, table, &reader)
             add(section, from: .table(table.name), root: .table(table.name))
         } else if let root = roots[section.from] {
-            refuseWindow(section, &reader)
-            if let schema = schemas[section.from] {
+            if let window = section.windowItem {
+                reader.refuseKey(window, "a window reads a stream or a table, and \"\(section.from)\" is a view")
+                broken[section.name] = section.broken.union(section.columns.map(\.name))
+                add(section, from: .view(section.from), root: root)
+            } else if let schema = schemas[section.from] {
                 resolve(section, from: .view(section.from), root: root, schema, broken[section.from] ?? [], &reader)
             } else {
                 add(section, from: .view(section.from), root: root)
@@ -58,11 +61,6 @@ struct ViewResolution {
     private func refuseKeylessWindow(_ section: ViewSection, _ table: TableDefinition, _ reader: inout ProjectReader) {
         guard let window = section.windowItem, table.key.isEmpty else { return }
         reader.refuseKey(window, "a window belongs to an entity, but the table \"\(table.name)\" has no key")
-    }
-
-    private func refuseWindow(_ section: ViewSection, _ reader: inout ProjectReader) {
-        guard let window = section.windowItem else { return }
-        reader.refuseKey(window, "a window reads a stream or a table, and \"\(section.from)\" is a view")
     }
 
     private mutating func add(_ section: ViewSection, from: ViewDefinition.Input, root: ViewDefinition.Input, columns: Set<String>? = nil) {
@@ -112,7 +110,11 @@ struct ViewResolution {
         }
         let schema = ViewSchema(key: input.key, declared: check.outputs, metadata: isWindowed ? .window : input.metadata)
         if isWindowed, let filter, let item = section.filterItem, !rests(filter, on: wrong) {
-            for (_, error) in RowProgram.check(columns: [], filter: filter, schema: schema.columns).errors { reader.refuse(error, in: item) }
+            let check = RowProgram.check(columns: [], filter: filter, schema: schema.columns)
+            for (_, error) in check.errors { reader.refuse(error, in: item) }
+            if check.errors.isEmpty, check.hasState {
+                reader.refuse(item, "the condition of a window cannot look at other rows; filter in a view that reads this one")
+            }
         }
         schemas[section.name] = schema
         self.broken[section.name] = wrong.subtracting(check.outputs.map(\.name))
