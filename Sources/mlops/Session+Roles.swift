@@ -1,7 +1,15 @@
+import Domain
 import FeatureRole
 import FeatureStore
 import Features
+import Foundation
+import MonitorRole
+import Project
+import ServeRole
 import Settings
+import Telemetry
+import Tracking
+import TrainRole
 
 extension Session {
     /// All compiled views, of all streams.
@@ -14,4 +22,58 @@ extension Session {
             compiled: project.compiled, projectHash: project.hash, log: log, store: store, logger: logger(.features), wall: wall,
             instance: role.rawValue)
     }
+
+    func trainRole(_ settings: TrainSettings, _ client: TrackingClient) throws -> TrainRole {
+        try TrainRole(
+            project: project, settings: settings, history: offlineStore, tracking: client, logger: logger(.train), wall: wall)
+    }
+
+    /// - Parameter start: Where stream prediction begins for a model that has never predicted the stream.
+    func serveRole(port: Int, client: TrackingClient, start: StreamPredictor.Start = .latest) throws -> ServeRole {
+        guard let serving = project.serving else { throw Failure(.badSettings, "the project has no serving:") }
+        var configuration = ServeRole.Configuration()
+        configuration.host = settings.host
+        configuration.port = port
+        configuration.predictionsTopic = Topics.predictions(project)
+        configuration.registryTopic = Topics.registryEvents(project)
+        configuration.instance = role.rawValue
+        configuration.streamStart = start
+        let view = views.first { $0.definition.name == serving.featuresFrom }
+        return ServeRole(
+            configuration, serving: serving, view: view, definitionHashes: definitionHashes(of: serving.featuresFrom ?? ""),
+            source: .registry(client, horizon: project.training?.horizon ?? 0), log: log, metrics: Telemetry.metrics, readiness: readiness,
+            logger: logger(.serve), wall: wall)
+    }
+
+    /// What the columns of a view mean now.
+    private func definitionHashes(of view: String) -> [String: ContentHash] {
+        for (stream, views) in project.compiled {
+            if let hashes = DefinitionHash.columns(of: views, stream: stream)[view] { return hashes }
+        }
+        return [:]
+    }
+
+    /// - Parameter port: `nil` serves no page.
+    func monitorRole(port: Int?, client: TrackingClient) throws -> MonitorRole {
+        guard let monitoring = project.monitoring else { throw Failure(.badSettings, "the project has no monitoring:") }
+        var configuration = MonitorRole.Configuration()
+        configuration.host = settings.host
+        configuration.port = port
+        configuration.reportPath = reportPath
+        let baselines = project.training?.baselines.compactMap { baseline in
+            if case .current(let column) = baseline { column } else { nil }
+        }
+        let engine = MonitorEngine.Settings(
+            model: project.serving?.models.first?.name ?? project.training?.model ?? "", windows: monitoring.windows,
+            labelWait: monitoring.labels?.wait ?? 0, drift: monitoring.drift, baseline: baselines?.first)
+        let plan = MonitorWorker.Plan(
+            predictionsTopic: Topics.predictions(project), labelView: views.first { $0.definition.name == monitoring.labels?.view },
+            labelColumn: monitoring.labels?.value ?? "", instance: role.rawValue)
+        return MonitorRole(
+            configuration, settings: engine, plan: plan, log: log, reference: DriftReference.registry(client), metrics: Telemetry.metrics,
+            readiness: readiness, logger: logger(.monitor), wall: wall)
+    }
+
+    /// Where the monitor writes its page.
+    var reportPath: String { settings.logDirectory + "/reports/monitor.html" }
 }

@@ -1,4 +1,5 @@
 import Domain
+import EventLog
 import Expressions
 import Features
 import ProduceRole
@@ -8,7 +9,7 @@ import Settings
 /// The sources of a project as a run wants them.
 struct Sources {
     private let session: Session
-    private let factory: SourceFactory
+    private let paths: [String: String]
     private let synthetic: SourceFactory.Synthetic
 
     /// Silence of a key after which a live producer tells the log that time has passed.
@@ -29,20 +30,23 @@ struct Sources {
     init(_ session: Session, synthetic: SourceFactory.Synthetic, paths: [String: String] = [:]) {
         self.session = session
         self.synthetic = synthetic
-        factory = SourceFactory(directory: session.project.directory, synthetic: synthetic, paths: paths)
+        self.paths = paths
     }
 
-    func producers(_ settings: ProduceSettings) throws -> [Producer] {
-        let chosen = session.project.sources.filter { settings.sources.isEmpty || settings.sources.contains($0.name) }
-        return chosen.compactMap { source in
-            if case .synthetic = source.kind, settings.once, synthetic.duration == nil { return nil }
-            return producer(source, speed: settings.speed)
+    func producers(_ settings: ProduceSettings) async throws -> [Producer] {
+        var producers: [Producer] = []
+        for source in session.project.sources where settings.sources.isEmpty || settings.sources.contains(source.name) {
+            if case .synthetic = source.kind, settings.once, synthetic.duration == nil { continue }
+            producers.append(try await producer(source, speed: settings.speed))
         }
+        return producers
     }
 
-    func producer(_ source: SourceDefinition, speed: Speed) -> Producer? {
-        guard let stream = session.project.streams.first(where: { $0.name == source.stream }) else { return nil }
-        let factory = factory
+    func producer(_ source: SourceDefinition, speed: Speed) async throws -> Producer {
+        guard let stream = session.project.stream(source.stream) else {
+            throw Failure(.badSettings, "source \"\(source.name)\" names no stream of the project")
+        }
+        let factory = SourceFactory(directory: session.project.directory, synthetic: try await remembered(source), paths: paths)
         let plan = Producer.Plan(
             source: source.name, topic: stream.topic, speed: speed, idlePatience: speed == .unlimited ? nil : Self.idlePatience,
             projectHash: session.project.hash)
@@ -51,6 +55,26 @@ struct Sources {
             plan, log: session.log, clocks: .init(wall: session.wall, monotonic: { ContinuousClock.now - begun }),
             logger: session.logger(.produce)
         ) { try factory.open(source, into: stream) }
+    }
+
+    /// When the first of these sources began, as text.
+    func start(of sources: [SourceDefinition]) async throws -> String? {
+        guard let source = sources.first else { return nil }
+        return EventTime.format(try await remembered(source).start)
+    }
+
+    /// A synthetic source that has begun goes on from its own beginning, whatever the clock says now.
+    private func remembered(_ source: SourceDefinition) async throws -> SourceFactory.Synthetic {
+        guard case .synthetic = source.kind else { return synthetic }
+        let namespace = "source/\(source.name)"
+        if let saved = try await session.log.state(namespace: namespace).first, let start = Int64(String(decoding: saved.value, as: UTF8.self)) {
+            return .init(start: start, duration: synthetic.duration, rate: synthetic.rate)
+        }
+        try await session.log.commit(
+            LogUnit(
+                group: namespace,
+                state: [.init(namespace: namespace, key: Array("start".utf8), value: Array(String(synthetic.start).utf8))]))
+        return synthetic
     }
 
     /// Opens a source without a producer: for the batch path.
@@ -62,6 +86,7 @@ struct Sources {
                 .badSettings,
                 "there is no source \"\(name)\"" + SpellingSuggestion.hint(for: name, among: session.project.sources.map(\.name)))
         }
+        let factory = SourceFactory(directory: session.project.directory, synthetic: synthetic, paths: paths)
         return (stream, try factory.open(source, into: stream))
     }
 }

@@ -90,6 +90,30 @@ import Testing
         #expect(written.rows["indicators"]?.first?.contains(#""previous":1.0,"close":2.0"#) == true)
     }
 
+    @Test(arguments: [1, 2, 100])
+    func `a tick before an entity's first event says nothing about it, however batches are cut`(batch: Int) throws {
+        var engine = try TradeFixture().engine()
+        let tick = TestRecord(key: "A", value: "", tick: .idle, time: 600_000)
+        let written = try feed([tick, .trade("A", 1, at: 0), .trade("A", 2, at: 1), .end("A", at: 1)], to: &engine, batch: batch)
+        #expect(written.late.isEmpty)
+        #expect(written.rows["candles"]?.first?.contains(#""trades":2"#) == true)
+    }
+
+    @Test func `the end of the input does not move a key's time`() throws {
+        var engine = try TradeFixture().engine()
+        let written = try feed([.trade("A", 1, at: 0), .end("A", at: 90_000_000)], to: &engine)
+        #expect(written.rows["candles"]?.count == 1)
+    }
+
+    @Test func `the filter of a windowed view cannot look at other rows`() throws {
+        let stream = try TradeFixture().stream
+        let view = ViewDefinition(
+            name: "v", topic: "v", from: .stream("trades"), window: .init(length: 60_000, grace: 0, gaps: .none, maxGap: 0),
+            columns: [.init(name: "close", expression: try TradeFixture.expression("last(price)"))],
+            filter: try TradeFixture.expression("lag(close, 1) > 0"))
+        #expect(throws: CompiledView.Error.self) { try CompiledView(view, input: ViewSchema(stream: stream)) }
+    }
+
     @Test func `a column must not take the name of the window's own columns`() throws {
         #expect(throws: CompiledViews.Error.self) { try TradeFixture(candleColumns: [("window_end_ms", "last(price)")]) }
     }

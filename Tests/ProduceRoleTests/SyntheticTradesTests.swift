@@ -84,7 +84,7 @@ let tradeStream = StreamDefinition(
     @Test func `ticks name each key once, in key order, at the greatest time it reached`() {
         var times = KeyTimes()
         for (key, time) in [("b", 5), ("a", 9), ("b", 3), ("c", 1)] as [(String, Int64)] {
-            times.note(SourceEvent(time: time, key: Array(key.utf8), value: []), now: .zero)
+            times.note(SourceEvent(time: time, key: Array(key.utf8), value: []), now: .zero, latest: 100_000)
         }
         let ticks = times.endTicks()
         #expect(ticks.map { String(decoding: $0.key ?? [], as: UTF8.self) } == ["a", "b", "c"])
@@ -92,9 +92,16 @@ let tradeStream = StreamDefinition(
         #expect(ticks.allSatisfy { $0.value == nil && $0.header("mlops-tick") == Array("end".utf8) })
     }
 
+    @Test func `an impossible time does not move a key's time`() {
+        var times = KeyTimes()
+        times.note(SourceEvent(time: 5, key: [1], value: []), now: .zero, latest: 100)
+        times.note(SourceEvent(time: 101, key: [1], value: []), now: .zero, latest: 100)
+        #expect(times.endTicks().map(\.timestamp) == [5])
+    }
+
     @Test func `a silent key's time passes as the clock has, and it is told once per silence`() {
         var times = KeyTimes()
-        times.note(SourceEvent(time: 1_000, key: [1], value: []), now: .seconds(10))
+        times.note(SourceEvent(time: 1_000, key: [1], value: []), now: .seconds(10), latest: 100_000)
         #expect(times.idleTicks(now: .seconds(14), patience: .seconds(5)).isEmpty)
         #expect(times.idleTicks(now: .seconds(15), patience: .seconds(5)).map(\.timestamp) == [6_000])
         #expect(times.idleTicks(now: .seconds(16), patience: .seconds(5)).isEmpty)

@@ -1,8 +1,13 @@
 import ArgumentParser
+import Domain
 import FeatureRole
 import FeatureStore
+import Features
 import Foundation
+import ProduceRole
+import Project
 import Settings
+import Table
 
 /// Streams into feature rows.
 struct Features: AsyncParsableCommand {
@@ -57,7 +62,7 @@ struct FeaturesBackfill: AsyncParsableCommand {
             guard let views = session.project.compiled.first(where: { $0.stream.name == stream.name })?.views else {
                 throw Failure(.badSettings, "no view reads the stream \"\(stream.name)\"")
             }
-            var batch = try BatchFeatures(stream: stream, views: views, directory: out)
+            var batch = try BatchFeatures(stream: stream, views: views, directory: out, now: session.wall())
             while case let part = try events.next(10_000), !part.isEmpty {
                 for event in part { try batch.add(key: event.key, value: event.value) }
             }

@@ -27,7 +27,7 @@ struct Produce: AsyncParsableCommand {
             let (session, settings) = try await Session.open(.produce, options, flags: flags) { reader, project in
                 try ProduceSettings(reader: reader, project: project)
             }
-            let producers = try Sources(session, source).producers(settings)
+            let producers = try await Sources(session, source).producers(settings)
             try await RoleRunner(session).run(ProduceRole(producers: producers, logger: session.logger(.produce)), isOneShot: true)
         }
     }

@@ -92,3 +92,23 @@ package struct RecordBatch: Sendable {
         EventLogError(.corrupt(topic: topic, partition: partition, offset: offset), during: "read")
     }
 }
+
+extension RecordView {
+    /// The value of one header without decoding the others; `nil` when it is absent.
+    package func header(_ name: StaticString) -> UnsafeRawBufferPointer? {
+        var at = 0
+        while at < headerBytes.count {
+            guard let nameLength = BatchCodec.read(UInt16.self, headerBytes, &at),
+                let found = BatchCodec.take(Int(nameLength), headerBytes, &at),
+                let valueLength = BatchCodec.read(UInt32.self, headerBytes, &at),
+                let value = BatchCodec.take(Int(valueLength), headerBytes, &at)
+            else { return nil }
+            if found.count == name.utf8CodeUnitCount,
+                found.elementsEqual(UnsafeRawBufferPointer(start: name.utf8Start, count: name.utf8CodeUnitCount))
+            {
+                return value
+            }
+        }
+        return nil
+    }
+}

@@ -39,9 +39,13 @@ package struct CompiledView: Sendable {
             var filter: RowProgram?
             if let expression = definition.filter {
                 let rows = schema.columns
-                filter = try Self.checked { () throws(ExpressionError) in
+                let program = try Self.checked { () throws(ExpressionError) in
                     try RowProgram(columns: [], filter: expression, schema: rows)
                 }
+                guard !program.hasState else {
+                    throw .expression(ExpressionError("the where: of a windowed view cannot look at other rows; filter in a view of this view", at: 0))
+                }
+                filter = program
             }
             program = .windows(shape, aggregate, filter: filter)
         } else {

@@ -36,8 +36,8 @@ package enum DefinitionHash {
             // A function with several outputs names them after the column: macd, macd_signal, macd_hist.
             for output in view.schema.declared where output.name == column.name || isPart(output.name, of: column.name, in: view) {
                 own[output.name] = hash
+                if known[output.name] == nil { known[output.name] = hash }
             }
-            if known[column.name] == nil { known[column.name] = hash }
         }
         return own
     }

@@ -49,9 +49,12 @@ package struct FeatureEngine: Sendable {
         output.accepted = batch.events.rowCount
         for index in operators.indices {
             if let parent = views.upstream[index] {
-                output.rows.append(operators[index].process(output.rows[parent], keyCount: intake.keys.count, keys: intake.keys))
+                let input = output.rows[parent]
+                let rows = operators[index].process(input, keys: intake.keys, output: &output)
+                output.rows.append(rows)
             } else {
-                output.rows.append(operators[index].process(batch, keys: intake.keys, output: &output))
+                let rows = operators[index].process(batch, keys: intake.keys, output: &output)
+                output.rows.append(rows)
             }
         }
         return output

@@ -104,13 +104,14 @@ package struct StreamIntake: Sendable {
         let times = self.times(columns)
         var keep = requirementsMet(columns)
         checkTimes(times, &keep)
+        let keysBefore = keys.count
         var keyOfRow = numberKeys(columns, &keep)
         let duplicates = dropDuplicates(columns, keyOfRow, &keep)
 
         let accepted = keep.indices.filter { keep[$0] }
         let isWhole = accepted.count == keep.count
         if !isWhole { keyOfRow = accepted.map { keyOfRow[$0] } }
-        let steps = steps(accepted, keyOfRow, times)
+        let steps = steps(accepted, keyOfRow, times, keysBefore: keysBefore)
         let fields = isWhole ? columns : columns.map { $0.gathered(accepted) }
         let eventTimes = Column("event_time_ms", .int(isWhole ? times : accepted.map { times[$0] }))
         // Lengths and names are right by construction: one cell per accepted event, names checked by the project.
@@ -213,14 +214,19 @@ package struct StreamIntake: Sendable {
         return dropped
     }
 
-    private func steps(_ accepted: [Int], _ keyOfRow: [Int], _ times: [EventTime.Milliseconds]) -> [WindowStep] {
+    /// Events and ticks in log order. A tick counts only for an entity that had spoken before it, in this batch or an earlier
+    /// one: where batches are cut must not matter.
+    private func steps(
+        _ accepted: [Int], _ keyOfRow: [Int], _ times: [EventTime.Milliseconds], keysBefore: Int
+    ) -> [WindowStep] {
         var steps: [WindowStep] = []
         steps.reserveCapacity(accepted.count + ticks.count)
         var tick = 0
+        var heard = [Bool](repeating: false, count: keys.count - keysBefore)
         func addTicks(before offset: Int64) {
             while tick < ticks.count, ticks[tick].offset < offset {
                 let (kind, time, at) = (ticks[tick].kind, ticks[tick].time, ticks[tick].offset)
-                if let key = keys.known(ticks[tick].key) {
+                if let key = keys.known(ticks[tick].key), key < keysBefore || heard[key - keysBefore] {
                     steps.append(WindowStep(kind == .end ? .end : .idle, key: key, time: time, offset: at))
                 }
                 tick += 1
@@ -228,7 +234,9 @@ package struct StreamIntake: Sendable {
         }
         for (position, row) in accepted.enumerated() {
             addTicks(before: pending[row].offset)
-            steps.append(WindowStep(.event(row: position), key: keyOfRow[position], time: times[row], offset: pending[row].offset))
+            let key = keyOfRow[position]
+            if key >= keysBefore { heard[key - keysBefore] = true }
+            steps.append(WindowStep(.event(row: position), key: key, time: times[row], offset: pending[row].offset))
         }
         addTicks(before: .max)
         return steps

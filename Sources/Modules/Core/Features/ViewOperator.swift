@@ -25,12 +25,12 @@ struct ViewOperator: Sendable {
     /// Rows of a windowed view that an event batch closes.
     mutating func process(_ batch: EventBatch, keys: KeyIndex, output: inout EngineOutput) -> ViewRows {
         guard case .windows(let shape, let program, let filter) = view.program, var windows else {
-            return process(ViewRows(table: batch.events, keyOfRow: batch.keyOfRow), keyCount: keys.count, keys: keys)
+            return process(ViewRows(table: batch.events, keyOfRow: batch.keyOfRow), keys: keys, output: &output)
         }
         self.windows = nil  // Keep the only reference: the state below must not be copied.
         windows.growKeys(to: keys.count)
         let before = windows.overflows
-        let closed = windows.process(batch.steps, arguments: program.arguments(batch.events))
+        let closed = windows.process(batch.steps, arguments: program.arguments(batch.events, overflows: &output.overflows))
         output.overflows += windows.overflows - before
         for late in closed.late {
             output.late.append(
@@ -45,7 +45,8 @@ struct ViewOperator: Sendable {
             Column("window_start_ms", .int(closed.starts)), Column("window_end_ms", .int(ends)),
             Column("is_final", .bool([Bool](repeating: true, count: closed.count))), Column("synthetic", .bool(closed.synthetic)),
         ]
-        let rows = assemble(program.finish(closed.results), metadata: metadata, keyOfRow: closed.keys, keys: keys)
+        let declared = program.finish(closed.results, overflows: &output.overflows)
+        let rows = assemble(declared, metadata: metadata, keyOfRow: closed.keys, keys: keys)
         guard let filter else { return rows }
         var states = filterState
         let everyRow = [Int](repeating: 0, count: rows.count)
@@ -53,10 +54,11 @@ struct ViewOperator: Sendable {
     }
 
     /// Rows of a view that makes one row per input row.
-    mutating func process(_ input: ViewRows, keyCount: Int, keys: KeyIndex) -> ViewRows {
+    mutating func process(_ input: ViewRows, keys: KeyIndex, output: inout EngineOutput) -> ViewRows {
         guard case .rows(let program) = view.program else { return input }
-        while states.count < max(1, keyCount) { states.append(program.initialState()) }
-        let (columns, keep) = program.evaluate(input.table, keyOfRow: input.keyOfRow, states: &states)
+        while states.count < max(1, keys.count) { states.append(program.initialState()) }
+        let (columns, keep) = program.evaluate(
+            input.table, keyOfRow: input.keyOfRow, states: &states, overflows: &output.overflows)
         if program.hasState { dirty.formUnion(input.keyOfRow) }
         let metadata = view.schema.metadata.columns.compactMap { input.table[$0.name] }
         return assemble(columns, metadata: metadata, keyOfRow: input.keyOfRow, keys: keys).filtered(keep)

@@ -8,7 +8,7 @@ package struct WindowStep: Sendable {
         case event(row: Int)
         /// Nothing came for the key up to `time`.
         case idle
-        /// The finite input of the key has ended.
+        /// The finite input of the key has ended; the step's time is not looked at.
         case end
     }
 

@@ -66,12 +66,13 @@ package struct WindowedAggregation: Sendable {
         var accepted = AcceptedEvents(capacity: steps.count)
         var late: [LateEvent] = []
         for (index, step) in steps.enumerated() {
+            if case .end = step.kind {
+                clocks[step.key].closeAll(shape) { closing.append((step.key, $0, $1)) }
+                continue
+            }
             clocks[step.key].advance(to: step.time)
             clocks[step.key].closeDue(shape) { closing.append((step.key, $0, $1)) }
-            switch step.kind {
-            case .idle: break
-            case .end: clocks[step.key].closeAll(shape) { closing.append((step.key, $0, $1)) }
-            case .event(let row):
+            if case .event(let row) = step.kind {
                 let start = shape.start(of: step.time)
                 if let lateBy = clocks[step.key].lateness(of: step.time, start: start, shape) {
                     late.append(LateEvent(step: index, windowStart: start, lateBy: lateBy))

@@ -9,6 +9,7 @@ import Foundation
 package struct BatchFeatures {
     private var engine: FeatureEngine
     private let writers: [JSONLinesWriter]
+    private let now: EventTime.Milliseconds
     private var offset: Int64 = 0
     private var keys: Set<EntityKey> = []
     package private(set) var summary = Summary()
@@ -25,8 +26,10 @@ package struct BatchFeatures {
 
     private static let batchEvents = 10_000
 
+    /// - Parameter now: When the events are taken: one that claims to be more than 5 minutes later is refused.
     /// - Throws: When the directory cannot be written.
-    package init(stream: StreamDefinition, views: CompiledViews, directory: String) throws {
+    package init(stream: StreamDefinition, views: CompiledViews, directory: String, now: EventTime.Milliseconds) throws {
+        self.now = now
         engine = try FeatureEngine(stream: stream, views: views)
         try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
         writers = try views.views.map { view in
@@ -37,7 +40,7 @@ package struct BatchFeatures {
 
     /// Takes one event, in file order.
     package mutating func add(key: [UInt8]?, value: [UInt8]) throws {
-        value.withUnsafeBytes { engine.addEvent($0, hasKey: key != nil, offset: offset, ingestedAt: nil) }
+        value.withUnsafeBytes { engine.addEvent($0, hasKey: key != nil, offset: offset, ingestedAt: now) }
         offset += 1
         if let key = key.flatMap({ EntityKey(bytes: $0) }) { keys.insert(key) }
         if engine.pendingCount >= Self.batchEvents { try process() }

@@ -1,10 +1,10 @@
 package import Domain
 package import EventLog
-package import FeatureStore
+import FeatureStore
 package import Features
 package import Logging
 package import ObjectStore
-package import ServiceLifecycle
+import ServiceLifecycle
 
 /// The `features` role: streams in, feature rows out, archived as they come.
 package struct FeatureRole: Service {

@@ -64,8 +64,10 @@ package actor StreamFeatures {
     /// - Returns: Records processed.
     @discardableResult
     package func drain() async throws -> Int {
-        try await withThrowingTaskGroup(of: Int.self) { group in
-            for slot in slots where await slot.worker.lease != nil { group.addTask { try await slot.worker.drain() } }
+        var held: [FeatureWorker] = []
+        for slot in slots where await slot.worker.lease != nil { held.append(slot.worker) }
+        return try await withThrowingTaskGroup(of: Int.self) { [held] group in
+            for worker in held { group.addTask { try await worker.drain() } }
             return try await group.reduce(0, +)
         }
     }

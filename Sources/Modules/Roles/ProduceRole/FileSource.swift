@@ -1,4 +1,4 @@
-package import Columnar
+import Columnar
 package import Domain
 package import Features
 import Table

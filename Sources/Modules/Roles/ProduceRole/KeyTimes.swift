@@ -9,9 +9,11 @@ struct KeyTimes: Sendable {
 
     private var entries: [[UInt8]: Entry] = [:]
 
-    /// - Parameter now: By the monotonic clock.
-    mutating func note(_ event: SourceEvent, now: Duration) {
-        guard let key = event.key else { return }
+    /// - Parameters:
+    ///   - now: By the monotonic clock.
+    ///   - latest: A later time is a mistake that the stream will refuse: it must not move the key's time.
+    mutating func note(_ event: SourceEvent, now: Duration, latest: EventTime.Milliseconds) {
+        guard let key = event.key, event.time <= latest else { return }
         let time = max(entries[key]?.time ?? event.time, event.time)
         entries[key] = Entry(time: time, sentAt: now)
     }

@@ -1,5 +1,5 @@
 package import Logging
-package import ServiceLifecycle
+import ServiceLifecycle
 
 /// The `produce` role: every source of the project into its stream.
 package struct ProduceRole: Service {

@@ -1,6 +1,6 @@
 package import Domain
 package import EventLog
-package import Features
+import Features
 package import Logging
 import Metrics
 package import Settings
@@ -108,6 +108,9 @@ package actor Producer {
         logger.info("source ended", metadata: ["source": "\(plan.source)", "events": "\(position)", "keys": "\(ticks.count)"])
     }
 
+    /// The latest event time that the stream can accept now.
+    private var plausible: EventTime.Milliseconds { clocks.wall() + StreamIntake.maxFuture }
+
     private var group: String { "produce/\(plan.source)" }
 
     private func positionChange(_ mark: String = "") -> LogUnit.StateChange {
@@ -123,7 +126,7 @@ package actor Producer {
         while position < sent {
             let events = try source.next(Int(min(sent - position, 10_000)))
             if events.isEmpty { break }
-            for event in events { keyTimes.note(event, now: clocks.monotonic()) }
+            for event in events { keyTimes.note(event, now: clocks.monotonic(), latest: plausible) }
             position += Int64(events.count)
         }
         if position > 0 { logger.info("source goes on", metadata: ["source": "\(plan.source)", "from": "\(position)"]) }
@@ -143,8 +146,11 @@ package actor Producer {
         let now = clocks.monotonic()
         if begun == nil { begun = (first.time, now) }
         guard let begun else { return 0 }
+        let plausible = plausible
         return held.prefix { event in
             if let limit, event.time >= limit { return false }
+            // An impossible time is for the stream to refuse; nobody waits for it.
+            if event.time > plausible { return true }
             return plan.speed.delay(event: event.time - begun.event, elapsed: now - begun.at) == .zero
         }.count
     }
@@ -156,7 +162,7 @@ package actor Producer {
         records.reserveCapacity(events.count)
         for event in events {
             records.append(Record(key: event.key, value: event.value, timestamp: event.time, headers: headers))
-            keyTimes.note(event, now: now)
+            keyTimes.note(event, now: now, latest: plausible)
         }
         position += Int64(records.count)
         try await log.commit(

@@ -1,0 +1,109 @@
+import Domain
+import Foundation
+import ProduceRole
+import Project
+import ServeRole
+import ServiceLifecycle
+import Settings
+import Tracking
+import Web
+
+/// What a loop runs over.
+struct LoopInput: Sendable {
+    let sources: [SourceDefinition]
+    let options: SourceOptions
+    /// Whether a finite history comes before the live events.
+    let hasHistory: Bool
+    let trainUntil: EventTime.Milliseconds?
+}
+
+/// The whole loop once over a finite input: train on the first part, then predict, label and monitor the rest.
+struct LoopOnce: Sendable {
+    private let session: Session
+    private let settings: AllSettings
+    private let input: LoopInput
+    private let tracker: Tracker
+
+    /// The share of the event-time span that is trained on.
+    private static let trainingShare = 0.8
+
+    init(_ session: Session, _ settings: AllSettings, _ input: LoopInput, _ tracker: Tracker) {
+        self.session = session
+        self.settings = settings
+        self.input = input
+        self.tracker = tracker
+    }
+
+    func run(before: [any Service]) async throws {
+        try await RoleRunner(session).run(OneShot { try await loop() }, before: before, isOneShot: true)
+    }
+
+    private func loop() async throws {
+        guard let source = input.sources.first, input.sources.count == 1 else {
+            throw Failure(.badSettings, "--once runs over one source; choose it with --replay or --source")
+        }
+        let producer = try await Sources(session, input.options).producer(source, speed: .unlimited)
+        guard let span = try await producer.span() else {
+            throw Failure(.badSettings, "source \"\(source.name)\" has no end; give --duration, or replay a file")
+        }
+        let until = input.trainUntil ?? span.lowerBound + Int64(Double(span.upperBound - span.lowerBound) * Self.trainingShare)
+        say("source \(source.name): \(EventTime.format(span.lowerBound)) to \(EventTime.format(span.upperBound)), training until \(EventTime.format(until))")
+
+        let features = try session.featureRole()
+        guard try await features.features.lease() > 0 else { throw Failure(.unreachable, "another process computes the features of this log") }
+        try await producer.feed(until: until)
+        let firstRecords = try await features.features.drain()
+        try await features.archiveAll()
+        say("features: \(firstRecords) records processed")
+
+        let client = try await tracker.client()
+        let result = try await session.trainRole(settings.train, client).run()
+        say(Outcome.text(result))
+        try await serveAndMonitor(producer, features.features.drain, client)
+        try await features.archiveAll()
+        try await features.features.release()
+    }
+
+    private func serveAndMonitor(
+        _ producer: Producer, _ drain: @escaping @Sendable () async throws -> Int, _ client: TrackingClient
+    ) async throws {
+        let serve = try session.serveRole(port: settings.serve.port.number, client: client)
+        try await serve.load()
+        try await serve.openStreams(from: .latest)
+        for served in serve.served { say("serving \(served.version) as \(served.alias)") }
+        try await producer.feed()
+        try await producer.finish()
+        let records = try await drain()
+        try await serve.load()
+        let predictions = try await serve.drain()
+        say("the rest: \(records) records, \(predictions) rows predicted")
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await serve.run() }
+            let place = try await serve.address.wait()
+            try await ask(place.url)
+            await serve.flush()
+            group.cancelAll()
+        }
+        let monitor = try session.monitorRole(port: nil, client: client)
+        try await monitor.drain()
+        try await monitor.writeReport()
+        say(await monitor.summary())
+        say("report: \(session.reportPath)")
+    }
+
+    /// Asks the running server for one prediction, as a client would, and shows question and answer.
+    private func ask(_ url: String) async throws {
+        guard let serving = session.project.serving, let model = serving.models.first,
+            let view = session.views.first(where: { $0.definition.name == serving.featuresFrom }), let key = view.schema.key.first,
+            let row = try await session.offlineStore.read(view: view.definition.name).table.lastRow(of: key.name)
+        else { return }
+        var call = JSONClient.Call(.post, "/v1/models/\(model.name):predict", isIdempotent: true)
+        let body = Array("{\"instances\":[".utf8) + JSONText.object([(key.name, row)]) + Array("]}".utf8)
+        call.body = body
+        let answer = try await JSONClient(baseURL: url).send(call)
+        say("POST \(call.path) \(String(decoding: body, as: UTF8.self))")
+        say("  \(answer.status) \(String(decoding: answer.body, as: UTF8.self).trimmingCharacters(in: .whitespacesAndNewlines))")
+    }
+
+    private func say(_ text: String) { print(text) }
+}
