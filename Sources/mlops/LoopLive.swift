@@ -1,8 +1,12 @@
 import Domain
+import EventLog
 import FeatureRole
+import Features
 import Foundation
+import Learning
 import Logging
 import ProduceRole
+import Project
 import ServeRole
 import ServiceLifecycle
 import Settings

@@ -1,11 +1,19 @@
 import Domain
+import EventLog
+import FeatureRole
+import FeatureStore
+import Features
 import Foundation
+import Learning
+import MonitorRole
 import ProduceRole
 import Project
 import ServeRole
 import ServiceLifecycle
 import Settings
+import Table
 import Tracking
+import TrainRole
 import Web
 
 /// What a loop runs over.

@@ -3,6 +3,7 @@ import FeatureRole
 import FeatureStore
 import Features
 import Foundation
+import Learning
 import MonitorRole
 import Project
 import ServeRole
@@ -65,10 +66,10 @@ extension Session {
         }
         let engine = MonitorEngine.Settings(
             model: project.serving?.models.first?.name ?? project.training?.model ?? "", windows: monitoring.windows,
-            labelWait: monitoring.labels?.wait ?? 0, drift: monitoring.drift, baseline: baselines?.first)
+            labelColumn: monitoring.labels?.value ?? "", labelWait: monitoring.labels?.wait ?? 0, drift: monitoring.drift, baseline: baselines?.first)
         let plan = MonitorWorker.Plan(
             predictionsTopic: Topics.predictions(project), labelView: views.first { $0.definition.name == monitoring.labels?.view },
-            labelColumn: monitoring.labels?.value ?? "", instance: role.rawValue)
+            instance: role.rawValue)
         return MonitorRole(
             configuration, settings: engine, plan: plan, log: log, reference: DriftReference.registry(client), metrics: Telemetry.metrics,
             readiness: readiness, logger: logger(.monitor), wall: wall)

@@ -1,6 +1,7 @@
 import Domain
 import EventLog
 import Foundation
+import Project
 import ServiceLifecycle
 import Settings
 import TrackRole

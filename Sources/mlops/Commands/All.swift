@@ -1,6 +1,7 @@
 import ArgumentParser
 import Domain
 import Expressions
+import Project
 import ServiceLifecycle
 import Settings
 
@@ -83,7 +84,7 @@ struct All: AsyncParsableCommand {
         } else if quick {
             options.duration = source.duration ?? "2d"
             options.rate = source.rate ?? 2
-            if options.source.isEmpty { options.source = try [synthetic(of: session)] }
+            if options.source.isEmpty { options.source = try [generator(of: session)] }
         }
         let chosen = session.project.sources.filter { options.source.isEmpty || options.source.contains($0.name) }
         guard options.source.allSatisfy({ name in chosen.contains { $0.name == name } }), !chosen.isEmpty else {
@@ -94,7 +95,7 @@ struct All: AsyncParsableCommand {
             sources: chosen, options: options, hasHistory: quick, trainUntil: trainUntil.flatMap { EventTime.parse($0) })
     }
 
-    private func synthetic(of session: Session) throws -> String {
+    private func generator(of session: Session) throws -> String {
         for source in session.project.sources {
             if case .synthetic = source.kind { return source.name }
         }

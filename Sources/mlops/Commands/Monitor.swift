@@ -1,4 +1,5 @@
 import ArgumentParser
+import MonitorRole
 import ServiceLifecycle
 import Settings
 
