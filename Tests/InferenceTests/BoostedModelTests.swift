@@ -72,9 +72,12 @@ struct BoostedModelTests {
     }
 
     @Test(arguments: [
-        document(left: "[0,-1,-1]"), document(left: "[2,-1,-1]"), document(left: "[1,1,-1]"), document(left: "[9,-1,-1]"), document(left: "[-2,-1,-1]"),
-        document(left: "[0.5,-1,-1]"), document(left: "[1,-1]"), document(indices: "[1,0,0]"), document(indices: "[-1,0,0]"), document(conditions: "[1.5,NaN,2]"),
-        document(score: "\"x\""), document(score: "[]"), document(score: "null"), document(treeInfo: "[3]"), document(treeInfo: "[]"), document(features: "\"-1\""),
+        document(left: "[0,-1,-1]"), document(left: "[2,-1,-1]"), document(left: "[1,1,-1]"), document(left: "[9,-1,-1]"),
+        document(left: "[-2,-1,-1]"),
+        document(left: "[0.5,-1,-1]"), document(left: "[1,-1]"), document(indices: "[1,0,0]"), document(indices: "[-1,0,0]"),
+        document(conditions: "[1.5,NaN,2]"),
+        document(score: "\"x\""), document(score: "[]"), document(score: "null"), document(treeInfo: "[3]"), document(treeInfo: "[]"),
+        document(features: "\"-1\""),
         document(features: "1e30"), "{}", "{\"learner\":{}}",
     ])
     func `a damaged model is refused, not followed`(text: String) {

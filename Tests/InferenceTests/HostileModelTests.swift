@@ -24,11 +24,13 @@ struct HostileModelTests {
         }
     }
 
-    @Test(arguments: [
-        // A typed array that claims 2⁶² floats; a length below zero; an unknown marker; text that is not UTF-8.
-        [0x7B, 0x55, 1, 0x61, 0x5B, 0x24, 0x64, 0x23, 0x4C, 0x40, 0, 0, 0, 0, 0, 0, 0], [0x7B, 0x69, 0xFF], [0x7B, 0x55, 1, 0x61, 0x51],
-        [0x7B, 0x55, 1, 0xFF, 0x5A, 0x7D], [0x7B, 0x55, 1, 0x61, 0x5B, 0x24, 0x54, 0x23, 0x55, 4, 0x7D],
-    ] as [[UInt8]])
+    @Test(
+        arguments: [
+            // A typed array that claims 2⁶² floats; a length below zero; an unknown marker; text that is not UTF-8.
+            [0x7B, 0x55, 1, 0x61, 0x5B, 0x24, 0x64, 0x23, 0x4C, 0x40, 0, 0, 0, 0, 0, 0, 0], [0x7B, 0x69, 0xFF],
+            [0x7B, 0x55, 1, 0x61, 0x51],
+            [0x7B, 0x55, 1, 0xFF, 0x5A, 0x7D], [0x7B, 0x55, 1, 0x61, 0x5B, 0x24, 0x54, 0x23, 0x55, 4, 0x7D],
+        ] as [[UInt8]])
     func `impossible UBJSON is refused without reserving what it claims`(bytes: [UInt8]) {
         let error = #expect(throws: BoostedModel.Error.self) { try BoostedModel(bytes: bytes) }
         guard case .unreadable(_, let offset) = error else { Issue.record("\(String(describing: error))"); return }
@@ -42,7 +44,9 @@ struct HostileModelTests {
 
     @Test func `an error names the byte`() {
         #expect(throws: BoostedModel.Error.unreadable("expected ':'", offset: 10)) { try BoostedModel(bytes: Array(#"{"learner"}"#.utf8)) }
-        #expect(throws: BoostedModel.Error.unreadable("the file ends where a value should stand", offset: 0)) { try BoostedModel(bytes: []) }
+        #expect(throws: BoostedModel.Error.unreadable("the file ends where a value should stand", offset: 0)) {
+            try BoostedModel(bytes: [])
+        }
     }
 
     @Test func `escapes in names are read`() throws {

@@ -6,7 +6,8 @@ import Testing
 struct ModelTests {
     static let pipeline = Pipeline(steps: [
         .numeric(column: "x", imputer: NumericImputer(fill: 4), scaler: StandardScaler(mean: 2, deviation: 4)),
-        .categorical(column: "pair", imputer: CategoricalImputer(fill: "UNKNOWN"), encoder: OneHotEncoder(categories: ["A", "UNKNOWN", "Z"])),
+        .categorical(
+            column: "pair", imputer: CategoricalImputer(fill: "UNKNOWN"), encoder: OneHotEncoder(categories: ["A", "UNKNOWN", "Z"])),
         .numeric(column: "n", imputer: nil, scaler: nil),
     ])
     static let inputs = [Model.Input(name: "x", type: .double), .init(name: "pair", type: .string), .init(name: "n", type: .int)]
@@ -68,7 +69,9 @@ struct ModelTests {
         #expect(throws: Model.Error.wrongType(input: "x", found: .string, expected: .double)) {
             try model.predict([.string("1"), .null, .null])
         }
-        #expect(throws: Model.Error.wrongType(input: "pair", found: .int, expected: .string)) { try model.predict([.null, .int(1), .null]) }
+        #expect(throws: Model.Error.wrongType(input: "pair", found: .int, expected: .string)) {
+            try model.predict([.null, .int(1), .null])
+        }
         #expect(throws: Model.Error.noInput("x")) { try model.predict(Table([Column("y", doubles: [1])])) }
     }
 

@@ -38,7 +38,8 @@ struct FittingTests {
 
     @Test func `a fit learns from the rows it is given and from no other`() throws {
         let all = try Table([
-            Column("x", doubles: [1, nil, 3, 1_000]), Column("pair", strings: ["A", "B", nil, "TEST ONLY"]), Column("n", ints: [5, 6, nil, 900]),
+            Column("x", doubles: [1, nil, 3, 1_000]), Column("pair", strings: ["A", "B", nil, "TEST ONLY"]),
+            Column("n", ints: [5, 6, nil, 900]),
         ])
         let pipeline = try Pipeline.fit(all.slice(0..<3), features: ["n", "x", "pair"], missing: Self.missing, scaled: true)
         #expect(
@@ -63,7 +64,8 @@ struct RidgeTests {
         (1, [0.293896321070234, 1.4727424749163884, -0.3308528428093634], -0.35568561872909843),
         (10, [0.25518262586377105, 1.2144619940769992, -0.1791707798617965], 0.5649062191510357),
     ])
-    func `weights solve the penalised normal equations and the constant is free`(alpha: Double, weights: [Double], intercept: Double) throws {
+    func `weights solve the penalised normal equations and the constant is free`(alpha: Double, weights: [Double], intercept: Double) throws
+    {
         let model = try Ridge(matrix: Self.matrix, columns: 3, labels: Self.labels).solve(alpha: alpha)
         for (found, wanted) in zip(model.weights, weights) { #expect((found - wanted).magnitude < 1e-12) }
         #expect((model.intercept - intercept).magnitude < 1e-11)

@@ -5,7 +5,9 @@ import Testing
 struct GateTests {
     static let minute: Int64 = 60_000
 
-    static func gate(_ minImprovement: Double = 0, minRows: Int = 100, latency: Double? = nil, metric: TrainingDefinition.Metric = .mae) -> Gate {
+    static func gate(_ minImprovement: Double = 0, minRows: Int = 100, latency: Double? = nil, metric: TrainingDefinition.Metric = .mae)
+        -> Gate
+    {
         Gate(
             limits: .init(
                 minImprovement: minImprovement, confidence: 0.95, minTestRows: minRows, maxLatencyMicroseconds: latency, slices: []),
@@ -59,7 +61,8 @@ struct GateTests {
 
     @Test func `one unbeaten rival is enough for a refusal and is the one named`() {
         let verdict = Self.gate().judge(
-            candidate: Self.errors(1), rivals: [Self.baseline(5), .init(name: "champion v3", predictions: Self.errors(0.9), learntUntil: 0)],
+            candidate: Self.errors(1),
+            rivals: [Self.baseline(5), .init(name: "champion v3", predictions: Self.errors(0.9), learntUntil: 0)],
             rows: Self.rows(), latencyMicroseconds: 0)
         #expect(verdict.reason == .notBetter)
         #expect(verdict.comparisons.map(\.isBeaten) == [true, false])

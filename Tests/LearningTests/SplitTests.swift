@@ -2,7 +2,8 @@ import Learning
 import Testing
 
 struct SplitTests {
-    static func split(_ times: [Int64], horizon: Int64, test: Double = 0.2, folds: Int = 3, kind: TrainingDefinition.Split.Kind = .time) throws
+    static func split(_ times: [Int64], horizon: Int64, test: Double = 0.2, folds: Int = 3, kind: TrainingDefinition.Split.Kind = .time)
+        throws
         -> Split
     {
         try Split(times: times, horizon: horizon, definition: .init(kind: kind, test: test, folds: folds), seed: 7)

@@ -56,7 +56,8 @@ struct TrainingRowsTests {
         #expect(throws: TrainingRows.Error.self) { try Self.rows(x: [1], target: [nil]) }
         #expect(throws: TrainingRows.Error.noColumn("z")) {
             try TrainingRows(
-                table: Table([Column("x", doubles: [1])]), target: Column("t", doubles: [1]), availability: [0], keys: [""], features: ["z"],
+                table: Table([Column("x", doubles: [1])]), target: Column("t", doubles: [1]), availability: [0], keys: [""],
+                features: ["z"],
                 missing: FittingTests.missing)
         }
         #expect(throws: TrainingRows.Error.notANumber(target: "t")) {

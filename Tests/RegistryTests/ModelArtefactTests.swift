@@ -43,7 +43,8 @@ struct ModelArtefactTests {
         let files = try artefact.files(reference: reference, report: Array("<p>".utf8))
         #expect(
             files.map(\.path) == [
-                "mlops.json", "pipeline.json", "model.ubj", "input_example.json", "reference.parquet", "report.html", "MLmodel", "checksums.json",
+                "mlops.json", "pipeline.json", "model.ubj", "input_example.json", "reference.parquet", "report.html", "MLmodel",
+                "checksums.json",
             ])
         let back = try await ModelArtefact.read(Self.fetch(files))
         #expect(back.metadata == artefact.metadata)

@@ -69,10 +69,12 @@ struct BlockBootstrapTests {
         #expect(BlockBootstrap.improvement(candidate: [], rival: [], blocks: [], statistic: .mean, confidence: 0.9, seed: 1) == nil)
     }
 
-    @Test(arguments: [
-        ([0, 1, 2, 3, 4, 5], 2, [0..<2, 2..<4, 4..<6]), ([0, 1, 2, 3, 4], 2, [0..<2, 2..<5]), ([0, 0, 0, 10, 10, 10], 10, [0..<3, 3..<6]),
-        ([0, 1, 2], 0, [0..<1, 1..<2, 2..<3]), ([0, 1], 100, [0..<2]), ([], 5, []),
-    ] as [([Int64], Int64, [Range<Int>])])
+    @Test(
+        arguments: [
+            ([0, 1, 2, 3, 4, 5], 2, [0..<2, 2..<4, 4..<6]), ([0, 1, 2, 3, 4], 2, [0..<2, 2..<5]),
+            ([0, 0, 0, 10, 10, 10], 10, [0..<3, 3..<6]),
+            ([0, 1, 2], 0, [0..<1, 1..<2, 2..<3]), ([0, 1], 100, [0..<2]), ([], 5, []),
+        ] as [([Int64], Int64, [Range<Int>])])
     func `a block covers at least the length asked for and blocks cover all rows`(times: [Int64], length: Int64, expected: [Range<Int>]) {
         #expect(BlockBootstrap.blocks(times: times, length: length) == expected)
     }

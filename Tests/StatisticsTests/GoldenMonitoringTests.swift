@@ -21,7 +21,9 @@ struct GoldenMonitoringTests {
         let current = try Self.columns(url.appending(path: "data/\(scenario)/current.csv"))
         var compared = 0
         for (name, column) in try #require(golden["columns"] as? [String: [String: Any]]) {
-            guard let methods = column["methods"] as? [String: [String: Any]], let old = reference[name], let new = current[name] else { continue }
+            guard let methods = column["methods"] as? [String: [String: Any]], let old = reference[name], let new = current[name] else {
+                continue
+            }
             if let expected = methods["ks"]?["score"] as? Double {
                 let test = try #require(KolmogorovSmirnov(Self.numbers(old), Self.numbers(new)))
                 #expect(close(test.pValue, expected, 1e-6), "ks of \(name): \(test.pValue), not \(expected)")
@@ -49,7 +51,9 @@ struct GoldenMonitoringTests {
         let names = lines[0].split(separator: ",", omittingEmptySubsequences: false).map(String.init)
         var columns = [[String]](repeating: [], count: names.count)
         for line in lines.dropFirst() {
-            for (index, cell) in line.split(separator: ",", omittingEmptySubsequences: false).enumerated() { columns[index].append(String(cell)) }
+            for (index, cell) in line.split(separator: ",", omittingEmptySubsequences: false).enumerated() {
+                columns[index].append(String(cell))
+            }
         }
         return Dictionary(uniqueKeysWithValues: zip(names, columns))
     }

@@ -35,7 +35,8 @@ struct Fold: Sendable {
             let plain = try Pipeline.fit(trainingTable, features: definition.features, missing: definition.missing, scaled: false)
             let scaled = try Pipeline.fit(trainingTable, features: definition.features, missing: definition.missing, scaled: true)
             plainTraining = BoostedTrees.Matrix(
-                values: try plain.matrix(trainingTable).map(Float.init), rows: training.count, columns: plain.width, names: plain.outputNames)
+                values: try plain.matrix(trainingTable).map(Float.init), rows: training.count, columns: plain.width,
+                names: plain.outputNames)
             plainJudging = try plain.matrix(judgingTable)
             scaledJudging = try scaled.matrix(judgingTable)
             let scaledTraining = try scaled.matrix(trainingTable)
@@ -105,7 +106,9 @@ extension TrainingRun {
         do {
             guard let first = folds.first else { return (trial([]), "there are no folds") }
             let firstScore = try score(first, candidate.kind, parameters)
-            if let best = best?.foldScores.first, firstScore > best * Self.pruningFactor { return (trial([firstScore], isPruned: true), nil) }
+            if let best = best?.foldScores.first, firstScore > best * Self.pruningFactor {
+                return (trial([firstScore], isPruned: true), nil)
+            }
             let others = Array(folds.dropFirst())
             return (trial([firstScore] + (try Self.concurrently(others) { try score($0, candidate.kind, parameters) })), nil)
         } catch {

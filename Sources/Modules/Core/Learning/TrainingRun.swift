@@ -69,7 +69,9 @@ package struct TrainingRun: Sendable {
             "\(rows.counts.usable) usable rows of \(rows.counts.read): \(split.test.training.count) train, \(split.test.purged) purged, \(split.test.judging.count) test"
         )
         let trials = try search(rows, split)
-        guard let best = trials.filter({ !$0.isPruned }).min(by: { $0.score < $1.score }), best.score.isFinite else { throw .noTrial("every fit failed") }
+        guard let best = trials.filter({ !$0.isPruned }).min(by: { $0.score < $1.score }), best.score.isFinite else {
+            throw .noTrial("every fit failed")
+        }
         report("best of \(trials.count) trials: \(best.description), \(definition.metric.rawValue) \(Gate.Verdict.short(best.score))")
 
         let training = try Fold(rows, training: split.test.training, judging: split.test.judging, definition)
@@ -81,23 +83,17 @@ package struct TrainingRun: Sendable {
         }
         let predictions = try predict(fitted.model, training.judgingTable)
         let test = try evaluate(predictions, training.judgingTargets)
-        report("test of \(best.kind.rawValue): mae \(Gate.Verdict.short(test.mae)), rmse \(Gate.Verdict.short(test.rmse)), r2 \(Gate.Verdict.short(test.r2))")
+        report(
+            "test of \(best.kind.rawValue): mae \(Gate.Verdict.short(test.mae)), rmse \(Gate.Verdict.short(test.rmse)), r2 \(Gate.Verdict.short(test.r2))"
+        )
         let baselines = try baselines(training)
         for baseline in baselines {
-            report("test of \(baseline.name): mae \(Gate.Verdict.short(baseline.errors.mae)), rmse \(Gate.Verdict.short(baseline.errors.rmse))")
-        }
-        let latency = latency(fitted.model, training.judgingTable)
-        var rivals = baselines.map { Gate.Rival(name: $0.name, predictions: $0.predictions, learntUntil: nil) }
-        if let champion, let predictions = championPredictions(champion, training.judgingTable) {
-            rivals.append(.init(name: champion.name, predictions: predictions, learntUntil: champion.learntUntil))
+            report(
+                "test of \(baseline.name): mae \(Gate.Verdict.short(baseline.errors.mae)), rmse \(Gate.Verdict.short(baseline.errors.rmse))"
+            )
         }
         let times = split.test.judging.map { rows.availability[$0] }
-        let verdict = Gate(limits: definition.gate, metric: definition.metric, seed: definition.budget.seed).judge(
-            candidate: predictions, rivals: rivals,
-            rows: .init(
-                truths: training.judgingTargets, availability: times, horizon: definition.horizon,
-                isSeries: definition.split.kind == .time, slices: slices(training.judgingTable)),
-            latencyMicroseconds: latency)
+        let verdict = judge(fitted.model, predictions, training, times, baselines, champion)
         report(verdict.sentence)
 
         let reference = try reference(fitted.model, training)
@@ -108,6 +104,22 @@ package struct TrainingRun: Sendable {
             learntUntil: (split.test.training.map { rows.availability[$0] }.max() ?? 0) + definition.horizon,
             testTimes: times, testTruths: training.judgingTargets, testPredictions: predictions, reference: reference,
             example: training.judgingTable.slice(0..<min(1, training.judgingTable.rowCount)))
+    }
+
+    private func judge(
+        _ model: Model, _ predictions: [Double], _ fold: Fold, _ times: [EventTime.Milliseconds],
+        _ baselines: [TrainingOutcome.Baseline], _ champion: Champion?
+    ) -> Gate.Verdict {
+        var rivals = baselines.map { Gate.Rival(name: $0.name, predictions: $0.predictions, learntUntil: nil) }
+        if let champion, let predictions = championPredictions(champion, fold.judgingTable) {
+            rivals.append(.init(name: champion.name, predictions: predictions, learntUntil: champion.learntUntil))
+        }
+        return Gate(limits: definition.gate, metric: definition.metric, seed: definition.budget.seed).judge(
+            candidate: predictions, rivals: rivals,
+            rows: .init(
+                truths: fold.judgingTargets, availability: times, horizon: definition.horizon,
+                isSeries: definition.split.kind == .time, slices: slices(fold.judgingTable)),
+            latencyMicroseconds: latency(model, fold.judgingTable))
     }
 
     /// Turns one typed error into this type's.

@@ -31,7 +31,8 @@ extension TrainRole {
             model: definition.model, source: "runs:/\(run)/model", run: run,
             tags: [
                 ("mlops.kind", outcome.best.kind.rawValue), ("mlops.gate", outcome.verdict.isPromoted ? "promoted" : "refused"),
-                ("mlops.gate.reason", outcome.verdict.reason.rawValue), ("mlops.test.\(definition.metric.rawValue)", "\(outcome.verdict.score)"),
+                ("mlops.gate.reason", outcome.verdict.reason.rawValue),
+                ("mlops.test.\(definition.metric.rawValue)", "\(outcome.verdict.score)"),
             ], description: outcome.verdict.sentence)
         logger.info("version registered", metadata: ["version": "\(version.version)", "kind": "\(outcome.best.kind.rawValue)"])
         let baseline = try await registerBaseline(outcome, run: run, ranges: ranges)

@@ -18,10 +18,11 @@ struct TrainingLabels: Sendable {
         var numbers: [String: Int] = [:]
         let keyOfRow = names.map { name in
             let next = numbers.count
-            return numbers[name] ?? {
-                numbers[name] = next
-                return next
-            }()
+            return numbers[name]
+                ?? {
+                    numbers[name] = next
+                    return next
+                }()
         }
         return try TrainingRows(
             table: table, target: target.evaluate(table, keyOfRow: keyOfRow, availability: availability), availability: availability,

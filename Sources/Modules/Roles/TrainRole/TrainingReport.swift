@@ -32,7 +32,10 @@ struct TrainingReport {
             ]),
             .table(
                 TableMarkup(
-                    [.text("Against"), .number(verdict.metric), .number("Improvement"), .number("Lower bound"), .number("Upper bound"), .text("Beaten")],
+                    [
+                        .text("Against"), .number(verdict.metric), .number("Improvement"), .number("Lower bound"), .number("Upper bound"),
+                        .text("Beaten"),
+                    ],
                     rows: verdict.comparisons.map {
                         [
                             "\($0.rival)", "\(NumberText.short($0.score))", "\(NumberText.short($0.improvement))",
@@ -73,7 +76,9 @@ struct TrainingReport {
             .points(.scatter, [.init("test rows", shown.map { (outcome.testTruths[$0], outcome.testPredictions[$0]) })]))
         let errors = Chart(
             title: "Error in time", yLabel: "predicted − actual", horizontal: .time,
-            .points(.scatter, [.init("test rows", shown.map { (Double(outcome.testTimes[$0]), outcome.testPredictions[$0] - outcome.testTruths[$0]) })]))
+            .points(
+                .scatter,
+                [.init("test rows", shown.map { (Double(outcome.testTimes[$0]), outcome.testPredictions[$0] - outcome.testTruths[$0]) })]))
         return Report.Section("Test rows", [.table(table), .charts([scatter, errors])])
     }
 

@@ -24,7 +24,9 @@ struct ArtefactMLmodel {
         lines += ["model_size_bytes: \(bytes)"]
         if !metadata.run.isEmpty { lines += ["run_id: \(Self.quoted(metadata.run))"] }
         if !artefact.example.isEmpty {
-            lines += ["saved_input_example_info:", "  artifact_path: \(ModelArtefact.examplePath)", "  pandas_orient: split", "  type: dataframe"]
+            lines += [
+                "saved_input_example_info:", "  artifact_path: \(ModelArtefact.examplePath)", "  pandas_orient: split", "  type: dataframe",
+            ]
         }
         lines += ["signature:", "  inputs: \(Self.quoted(Self.inputs(artefact.model)))"]
         lines += ["  outputs: \(Self.quoted(Self.outputs(artefact.model)))", "  params: null"]
