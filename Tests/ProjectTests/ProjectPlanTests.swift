@@ -8,7 +8,9 @@ struct ProjectPlanTests {
 
     @Test func `the plan shows the whole way of the data in order`() throws {
         let tree = Tree.small
-            .setting("sources", ["made": ["kind": "synthetic", "pairs": ["A", "B"], "rate": "10/s", "stream": "trades", "set": ["side": "x"]]])
+            .setting(
+                "sources", ["made": ["kind": "synthetic", "pairs": ["A", "B"], "rate": "10/s", "stream": "trades", "set": ["side": "x"]]]
+            )
             .setting("training", .training)
             .setting("serving", ["models": [["name": "small-10m"]], "features_from": "indicators", "stream": "true"])
             .setting("monitoring", ["labels": ["from": "candles", "key": "pair", "horizon": "10m", "value": "close"]])

@@ -60,7 +60,9 @@ indirect enum Tree: ExpressibleByDictionaryLiteral, ExpressibleByArrayLiteral, E
         ],
         "views": [
             "indicators": ["from": "candles", "columns": ["now": "close", "macd": "macd(close, 3, 5, 2)", "last_side": "side"]],
-            "candles": ["from": "trades", "window": ["length": "60s"], "columns": ["close": "last(price)", "side": "last(side)", "n": "count()"]],
+            "candles": [
+                "from": "trades", "window": ["length": "60s"], "columns": ["close": "last(price)", "side": "last(side)", "n": "count()"],
+            ],
         ],
     ]
 

@@ -19,6 +19,8 @@ struct Mistake: Sendable, CustomTestStringConvertible {
 }
 
 struct BrokenProjectTests {
+    // One mistake a line, however long.
+    // swift-format-ignore
     static let structure = [
         Mistake("project: crypto", "projekt: crypto\nproject: crypto", #"1:1: unknown key "projekt"; did you mean "project"?"#),
         Mistake("project: crypto\n", "", #"1:1: "project" is missing"#),
@@ -31,6 +33,8 @@ struct BrokenProjectTests {
         Mistake("settings: {topic_prefix: \"\"", "settings: {topic_prefix: \"a b\"", #"50:26: settings.topic_prefix: "a b" cannot begin a topic; use letters, digits, ".", "_" and "-""#),
     ]
 
+    // One mistake a line, however long.
+    // swift-format-ignore
     static let sources = [
         Mistake("kind: synthetic", "kind: syntetic", #"3:21: sources.synthetic.kind: unknown kind of source "syntetic"; did you mean "synthetic"?"#),
         Mistake("stream: trades, pairs", "stream: trade, pairs", #"3:40: sources.synthetic.stream: there is no stream "trade"; did you mean "trades"?"#),
@@ -43,6 +47,8 @@ struct BrokenProjectTests {
         Mistake("rate: 200/s", "map: {}", #"3:75: sources.synthetic: unknown key "map"; known: kind, pairs, rate, seed, set, stream"#),
     ]
 
+    // One mistake a line, however long.
+    // swift-format-ignore
     static let streams = [
         Mistake("key: pair", "key: pear", #"7:10: streams.trades.key: the stream has no field "pear"; did you mean "pair"?"#),
         Mistake("key: pair", "key: side", #"7:10: streams.trades.key: the key field "side" may not be missing; write its type without ?"#),
@@ -58,6 +64,8 @@ struct BrokenProjectTests {
         Mistake("price: \"> 0\"", "prise: \"> 0\"", #"11:15: streams.trades.require.prise: the stream has no field "prise"; did you mean "price"?"#),
     ]
 
+    // One mistake a line, however long.
+    // swift-format-ignore
     static let views = [
         Mistake("    from: trades\n", "    from: trads\n", #"14:11: views.candles.from: there is no stream, table or view "trads"; did you mean "trades"?"#),
         Mistake("    from: candles\n", "    from: indicators\n", "20:11: views.indicators.from: views cannot read each other in a circle: indicators → indicators"),
@@ -82,6 +90,8 @@ struct BrokenProjectTests {
         Mistake("    topic: technical_indicators\n", "    where: close\n", "21:12: views.indicators.where: a condition must be true or false, not a double"),
     ]
 
+    // One mistake a line, however long.
+    // swift-format-ignore
     static let training = [
         Mistake("view: indicators", "view: indicator", #"28:9: training.view: there is no view "indicator"; did you mean "indicators"?"#),
         Mistake("lead(close, 10m)}", "lead(clsoe, 10m)}", #"29:38: training.target.price_in_10_minutes: unknown column "clsoe"; did you mean "close"?"#),
@@ -109,6 +119,8 @@ struct BrokenProjectTests {
         Mistake("slices: [pair]", "slices: [pairs]", #"40:100: training.gate.slices[0]: the view "indicators" has no column "pairs"; did you mean "pair"?"#),
     ]
 
+    // One mistake a line, however long.
+    // swift-format-ignore
     static let use = [
         Mistake("[{name: crypto-price-10m,", "[{name: crypto-price-1m,", #"43:19: serving.models[0].name: training makes no model "crypto-price-1m"; did you mean "crypto-price-10m"?"#),
         Mistake("features_from: indicators", "features_from: indicator", #"44:18: serving.features_from: there is no view "indicator"; did you mean "indicators"?"#),

@@ -44,7 +44,8 @@ struct CallCommasTests {
     }
 
     @Test func `a repeated key is told as it is written`() {
-        #expect(throws: YAMLError(.duplicateKey, file: "f", at: .init(line: 1, column: 14), "key \"f(a, b)\" was given before, at line 1")) {
+        #expect(throws: YAMLError(.duplicateKey, file: "f", at: .init(line: 1, column: 14), "key \"f(a, b)\" was given before, at line 1"))
+        {
             try ProjectFile.parse(Array("{f(a, b): 1, f(a, b): 2}".utf8), file: "f")
         }
     }

@@ -28,4 +28,36 @@ struct ExampleTests {
         #expect(projects.contains("crypto"))
         for folder in projects { #expect(throws: Never.self) { try ProjectFile.load(path: "\(Self.examples)/\(folder)") } }
     }
+
+    @Test func `of a file that uses everything that is planned only the parts that do not exist yet are refused`() throws {
+        let example = try String(contentsOfFile: Self.examples + "/crypto/mlops.yaml", encoding: .utf8)
+        let planned = [
+            ("\ntraining:\n", "    outliers: {column: return_1, rule: mad, threshold: 12, action: quarantine}\n\ntraining:\n"),
+            ("    - {kind: ridge", "    - {kind: huber, search: {epsilon: log(1.01, 5), alpha: log(1e-6, 1)}}\n    - {kind: ridge"),
+            ("  model: crypto-price-10m\n", "  model: crypto-price-10m\n  schedule: \"0 */3 * * *\"\n"),
+            (
+                "\nsettings:",
+                "  alerts:\n    - {name: drift, when: \"drifted_share > 0.5\", for: 2}\n  retrain: {cooldown: 1h, max_per_day: 4}\n\nsettings:"
+            ),
+        ]
+        var text = example
+        for (place, addition) in planned {
+            let range = try #require(text.firstRange(of: place))
+            text.replaceSubrange(range, with: addition)
+        }
+        let problems = try ProjectText.problems(text).map { String($0.split(separator: ": ", maxSplits: 1)[1]) }
+        #expect(
+            problems == [
+                #"views.indicators: "outliers" is not supported yet; known: columns, from, topic, where, window"#,
+                #"training.candidates[1].kind: unknown kind of model "huber"; known: ridge, xgboost"#,
+                #"training: "schedule" is not supported yet; known: "# + TrainingKeys.text,
+                #"monitoring: "alerts" is not supported yet; known: drift, labels, windows"#,
+                #"monitoring: "retrain" is not supported yet; known: drift, labels, windows"#,
+            ])
+    }
+}
+
+private enum TrainingKeys {
+    static let text =
+        "baselines, budget, candidates, exclude, features, gate, metric, missing, model, split, target, task, view"
 }

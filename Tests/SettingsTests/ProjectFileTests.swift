@@ -47,7 +47,8 @@ struct ProjectFileTests {
             let error = #expect(throws: SettingsError.self) { try ProjectFile.load(path: folder) }
             #expect(error?.problems.count == 1)
             #expect(error?.problems[0].hasPrefix("\(folder)/mlops.yaml:2:1: ") == true)
-            #expect(throws: SettingsError(["\(folder)/broken.yaml:34:11: training.metric: unknown metric \"mea\"; did you mean \"mae\"?"])) {
+            #expect(throws: SettingsError(["\(folder)/broken.yaml:34:11: training.metric: unknown metric \"mea\"; did you mean \"mae\"?"]))
+            {
                 try ProjectFile.load(path: folder + "/broken.yaml")
             }
         }

@@ -83,7 +83,8 @@ struct SettingsTests {
 
     @Test func `a source that the project does not have is refused with the nearest name`() throws {
         let project = try ProjectText.project(ProjectText.lines)
-        let reader = SettingsReader(flags: [SettingsFlag("produce.sources", name: "--source", "recoded")], environment: [:], project: project)
+        let reader = SettingsReader(
+            flags: [SettingsFlag("produce.sources", name: "--source", "recoded")], environment: [:], project: project)
         #expect(throws: SettingsError(["flag --source: there is no source \"recoded\"; did you mean \"recorded\"?"])) {
             try ProduceSettings(reader: reader, project: project)
         }

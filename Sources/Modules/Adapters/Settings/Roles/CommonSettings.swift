@@ -77,7 +77,8 @@ package struct CommonSettings: Sendable {
     static let host = Setting("host", .host, default: "127.0.0.1", "The address to listen on.")
     static func adminPort(_ role: Role) -> Setting<Port> {
         Setting(
-            "\(role.rawValue).admin_port", .port, default: role.defaultAdminPort, "Health, readiness and metrics; 0 lets the system choose.")
+            "\(role.rawValue).admin_port", .port, default: role.defaultAdminPort, "Health, readiness and metrics; 0 lets the system choose."
+        )
     }
     static let trackURL = OptionalSetting("track.url", .httpURL, "The tracking server to use.")
     static let trackToken = OptionalSetting("track.token", .secret, "What the tracking server asks for.", isSecret: true)

@@ -16,7 +16,9 @@ package enum ProjectPlan {
         for stream in project.streams { self.stream(stream, &page) }
         for table in project.tables {
             page.heading("table \(table.name)")
-            page.rows([["path", table.path], ["time", table.time], ["key", table.key.isEmpty ? "none" : table.key.joined(separator: ", ")]])
+            page.rows([
+                ["path", table.path], ["time", table.time], ["key", table.key.isEmpty ? "none" : table.key.joined(separator: ", ")],
+            ])
         }
         for view in project.views { self.view(view, project.schemas[view.name], &page) }
         if let training = project.training { TrainingPlan.add(training, &page) }
@@ -57,7 +59,9 @@ package enum ProjectPlan {
                     detail.append("synthetic trades of \(pairs.joined(separator: ", ")); \(PlanPage.number(rate))/s, seed \(seed)")
                 case .file(let path): detail.append("file \(path)")
                 }
-                if !source.set.isEmpty { detail.append("set " + source.set.map { "\($0.field) = \(literal($0.value))" }.joined(separator: ", ")) }
+                if !source.set.isEmpty {
+                    detail.append("set " + source.set.map { "\($0.field) = \(literal($0.value))" }.joined(separator: ", "))
+                }
                 if !source.map.isEmpty { detail.append("map " + source.map.map { "\($0.field) ← \($0.column)" }.joined(separator: ", ")) }
                 return [source.name, "→ \(source.stream)", detail.joined(separator: "; ")]
             })
@@ -128,7 +132,8 @@ package enum ProjectPlan {
         if let labels = monitoring.labels {
             rows.append([
                 "labels",
-                "\(labels.value) of \(labels.view) by \(labels.key), \(DurationText.format(labels.horizon)) ahead, waited for \(DurationText.format(labels.wait))",
+                "\(labels.value) of \(labels.view) by \(labels.key), \(DurationText.format(labels.horizon)) ahead, "
+                    + "waited for \(DurationText.format(labels.wait))",
             ])
         }
         rows.append(["drift", "\(monitoring.drift.method.rawValue), from \(PlanPage.number(monitoring.drift.share)) of the columns on"])

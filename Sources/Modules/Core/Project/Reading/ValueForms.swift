@@ -50,7 +50,8 @@ enum ValueForms {
 
     /// A name that an expression can use without backquotes.
     static func isPlainWord(_ text: String) -> Bool {
-        text.utf8.first.map { !isDigit($0) } == true && text.utf8.allSatisfy { isDigit($0) || $0 == 95 || ($0 | 32 >= 97 && $0 | 32 <= 122) }
+        text.utf8.first.map { !isDigit($0) } == true
+            && text.utf8.allSatisfy { isDigit($0) || $0 == 95 || ($0 | 32 >= 97 && $0 | 32 <= 122) }
             && !["and", "or", "not", "true", "false", "null"].contains(text)
     }
 

@@ -10,7 +10,10 @@ enum CandidateSection {
         let range: ClosedRange<Double>
         let standard: TrainingDefinition.ParameterRange?
 
-        init(_ name: String, whole: Bool = false, _ range: ClosedRange<Double>, _ scale: TrainingDefinition.ParameterRange.Scale? = nil, _ standard: ClosedRange<Double>? = nil) {
+        init(
+            _ name: String, whole: Bool = false, _ range: ClosedRange<Double>, _ scale: TrainingDefinition.ParameterRange.Scale? = nil,
+            _ standard: ClosedRange<Double>? = nil
+        ) {
             self.name = name
             isWhole = whole
             self.range = range

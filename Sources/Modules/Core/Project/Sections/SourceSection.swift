@@ -73,7 +73,8 @@ enum SourceSection {
         for (name, item) in reader.entries(item) ?? [] {
             guard let field = field(name, item, stream, &reader) else { continue }
             let article = field.type == .int ? "an" : "a"
-            guard let value = reader.form(item, "\(article) \(field.type.rawValue) for the field \"\(name)\"", { Self.value($0, field.type) })
+            guard
+                let value = reader.form(item, "\(article) \(field.type.rawValue) for the field \"\(name)\"", { Self.value($0, field.type) })
             else { continue }
             constants.append((name, value))
         }

@@ -54,7 +54,9 @@ struct StreamSection {
         guard case .map = item.node.content else {
             return type(item, &reader).map { RowDecoder.Field(name, $0.type, isOptional: $0.isOptional) }
         }
-        guard let section = reader.section(item, keys: ["from", "type"]), let typeItem = reader.required(section, "type") else { return nil }
+        guard let section = reader.section(item, keys: ["from", "type"]), let typeItem = reader.required(section, "type") else {
+            return nil
+        }
         let type = type(typeItem, &reader)
         let sources = section["from"].map { reader.texts($0) } ?? [(name, item)]
         guard let type, let sources else { return nil }

@@ -8,13 +8,14 @@ enum TrainingParts {
     static func missing(_ item: Item?, _ reader: inout ProjectReader) -> TrainingDefinition.Missing? {
         guard let item else { return TrainingDefinition.Missing(numeric: .median, categorical: "UNKNOWN", rejectRowsAbove: 0.01) }
         guard let section = reader.section(item, keys: ["numeric", "categorical", "reject_rows_above"]) else { return nil }
-        let numeric = section["numeric"].map { item in
-            reader.form(item, "median, mean or constant(NUMBER)") { text -> TrainingDefinition.Missing.Numeric? in
-                if text == "median" { return .median }
-                if text == "mean" { return .mean }
-                return constant(text).flatMap(ValueForms.number).map { .constant($0) }
-            }
-        } ?? .median
+        let numeric =
+            section["numeric"].map { item in
+                reader.form(item, "median, mean or constant(NUMBER)") { text -> TrainingDefinition.Missing.Numeric? in
+                    if text == "median" { return .median }
+                    if text == "mean" { return .mean }
+                    return constant(text).flatMap(ValueForms.number).map { .constant($0) }
+                }
+            } ?? .median
         let categorical = section["categorical"].map { reader.form($0, "constant(TEXT)", constant) } ?? "UNKNOWN"
         let reject = section["reject_rows_above"].map { reader.number($0, share) { (0...1).contains($0) } } ?? 0.01
         guard let numeric, let categorical, let reject else { return nil }
@@ -52,8 +53,10 @@ enum TrainingParts {
         }
         let keys = ["min_improvement", "confidence", "min_test_rows", "max_latency_us", "slices"]
         guard let section = reader.section(item, keys: keys) else { return nil }
-        let improvement = section["min_improvement"].map { reader.number($0, "a number from 0 on, in the unit of the metric") { $0 >= 0 } } ?? 0
-        let confidence = section["confidence"].map { reader.number($0, "a number from 0.5 to 0.999") { (0.5...0.999).contains($0) } } ?? 0.95
+        let improvement =
+            section["min_improvement"].map { reader.number($0, "a number from 0 on, in the unit of the metric") { $0 >= 0 } } ?? 0
+        let confidence =
+            section["confidence"].map { reader.number($0, "a number from 0.5 to 0.999") { (0.5...0.999).contains($0) } } ?? 0.95
         let rows = section["min_test_rows"].map { reader.integer($0, 1...Int.max) } ?? 200
         let latency = section["max_latency_us"].map { reader.number($0, "a positive number of microseconds") { $0 > 0 } }
         let slices = section["slices"].map { reader.texts($0)?.map(\.text) } ?? []

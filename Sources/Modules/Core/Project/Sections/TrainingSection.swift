@@ -66,7 +66,8 @@ struct TrainingSection {
         init?(_ section: Section, _ context: Context, _ reader: inout ProjectReader) {
             guard let item = reader.required(section, "view"), let view = reader.text(item, "the name of a view") else { return nil }
             guard context.declaredViews.contains(view) else {
-                reader.refuse(item, "there is no view \"\(view)\"" + SpellingSuggestion.hint(for: view, among: Array(context.declaredViews)))
+                reader.refuse(
+                    item, "there is no view \"\(view)\"" + SpellingSuggestion.hint(for: view, among: Array(context.declaredViews)))
                 return nil
             }
             guard let schema = context.views.schemas[view] else {

@@ -27,7 +27,8 @@ struct ViewResolution {
         for section in sections where !declared.contains(section.from) {
             reader.refuse(
                 section.fromItem,
-                "there is no stream, table or view \"\(section.from)\"" + SpellingSuggestion.hint(for: section.from, among: Array(declared)))
+                "there is no stream, table or view \"\(section.from)\"" + SpellingSuggestion.hint(for: section.from, among: Array(declared))
+            )
         }
         var waiting = sections
         while true {

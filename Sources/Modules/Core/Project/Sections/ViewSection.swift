@@ -55,7 +55,8 @@ struct ViewSection {
         }
         self.columns = columns
         self.broken = broken
-        guard let fromItem = reader.required(section, "from"), let from = reader.text(fromItem, "the name of a stream, table or view") else {
+        guard let fromItem = reader.required(section, "from"), let from = reader.text(fromItem, "the name of a stream, table or view")
+        else {
             return nil
         }
         self.fromItem = fromItem
@@ -79,7 +80,8 @@ struct ViewSection {
         guard let section = reader.section(item, keys: ["length", "grace", "gaps", "max_gap"]) else { return nil }
         let length = reader.required(section, "length").flatMap { reader.duration($0, 1...WindowShape.limit) }
         let grace = section["grace"].map { reader.duration($0, 0...WindowShape.limit) } ?? 0
-        let gaps = section["gaps"].map { reader.choice($0, "way to fill gaps", as: ViewDefinition.Window.Gaps.self) }
+        let gaps =
+            section["gaps"].map { reader.choice($0, "way to fill gaps", as: ViewDefinition.Window.Gaps.self) }
             ?? ViewDefinition.Window.Gaps.none
         let maxGap = section["max_gap"].map { reader.duration($0, 0...WindowShape.limit) } ?? 86_400_000
         if let item = section["max_gap"], gaps == ViewDefinition.Window.Gaps.none {
@@ -89,7 +91,8 @@ struct ViewSection {
         do throws(WindowShape.Error) {
             _ = try WindowShape(length: length, grace: grace, fillsGaps: gaps == .forward, maxGap: maxGap)
         } catch {
-            reader.refuse(section["max_gap"] ?? item, "a gap of \(DurationText.format(maxGap)) would be filled with more than a million rows")
+            reader.refuse(
+                section["max_gap"] ?? item, "a gap of \(DurationText.format(maxGap)) would be filled with more than a million rows")
             return nil
         }
         return ViewDefinition.Window(length: length, grace: grace, gaps: gaps, maxGap: maxGap)
