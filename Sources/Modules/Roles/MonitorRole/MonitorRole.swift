@@ -58,7 +58,9 @@ package struct MonitorRole: Service {
 
     package func run() async throws {
         try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask { try await cancelWhenGracefulShutdown { try await follow() } }
+            group.addTask {
+                do { try await cancelWhenGracefulShutdown { try await follow() } } catch is CancellationError {}
+            }
             if let host { group.addTask { try await host.run() } }
             do {
                 // Whichever fails takes the other with it; when both end in peace, so does the role.

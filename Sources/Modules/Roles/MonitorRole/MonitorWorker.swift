@@ -112,7 +112,12 @@ package actor MonitorWorker {
                 if revision > judged, ContinuousClock.now - judgedAt > Self.driftInterval { tellDrift() }
                 if taken > 0 { continue }
             } catch let error as EventLogError {
-                guard case .fenced = error.code else { throw error }
+                if case .fenced = error.code {
+                    logger.warning("another process monitors now", metadata: ["model": "\(fresh.settings.model)"])
+                } else {
+                    guard error.isRetriable else { throw error }
+                    logger.warning("the monitor waits for the log", metadata: ["error": "\(error)"])
+                }
                 forget()
             }
             await log.waitForAppend(after: version, timeout: .milliseconds(200))
@@ -143,7 +148,7 @@ package actor MonitorWorker {
         return true
     }
 
-    /// What was computed under a lost lease is void: somebody else goes on from the last commit.
+    /// What was taken since the last commit is void: whoever goes on, this process or another, goes on from there.
     private func forget() {
         input = nil
         lease = nil

@@ -26,6 +26,8 @@ package actor ModelWatcher {
     private let logger: Logger
     private var swap = ModelSwap()
     private var isRegistryLost = false
+    private var isChecking = false
+    private var waiting: [CheckedContinuation<Void, Never>] = []
 
     /// - Parameter binding: Where the inputs of a model come from when a request names only the entity.
     init(
@@ -44,6 +46,14 @@ package actor ModelWatcher {
     /// - Throws: What kept the registry or the artefact from being read, or ``NothingToServe`` while nothing is served;
     ///   the slot is then as it was.
     package func check(at now: ContinuousClock.Instant) async throws {
+        // One at a time: who asks while a model is being loaded gets the outcome of a check of its own.
+        while isChecking { await withCheckedContinuation { waiting.append($0) } }
+        isChecking = true
+        defer {
+            isChecking = false
+            for continuation in waiting { continuation.resume() }
+            waiting = []
+        }
         let target = try await resolve()
         switch swap.resolved(target, at: now) {
         case .keep:

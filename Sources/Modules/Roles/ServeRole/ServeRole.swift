@@ -91,18 +91,28 @@ package struct ServeRole: Service {
 
     /// Serves until asked to stop: then no new request is taken, those in flight are answered, and their records are written.
     package func run() async throws {
-        try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask { await queue.run() }
-            group.addTask { try await cancelWhenGracefulShutdown { try await keepUp() } }
-            do {
+        enum Part { case host, upkeep, queue }
+        try await withThrowingTaskGroup(of: Part.self) { group in
+            group.addTask {
+                await queue.run()
+                return .queue
+            }
+            group.addTask {
+                do { try await cancelWhenGracefulShutdown { try await keepUp() } } catch is CancellationError {}
+                return .upkeep
+            }
+            group.addTask {
                 try await host.run()
+                return .host
+            }
+            do {
+                // Requests come first: when the last one has been answered, what waits is written and the queue ends.
+                for try await part in group where part == .host { queue.close() }
             } catch {
                 queue.close()
                 group.cancelAll()
                 throw error
             }
-            queue.close()
-            try await group.waitForAll()
         }
     }
 
@@ -113,7 +123,7 @@ package struct ServeRole: Service {
         if features != nil { readiness.set("features", true) }
         for watcher in watchers {
             try await watcher.check(at: .now)
-            readiness.set("model \(watcher.slot.name)", true)
+            readiness.set("model \(watcher.slot.name)", watcher.slot.current != nil)
         }
     }
 

@@ -115,10 +115,14 @@ package actor StreamPredictor {
             } catch let error as Error {
                 pause(error)
             } catch let error as EventLogError {
-                guard case .fenced(_, _, let partition) = error.code else { throw error }
-                // Another process has gone on from here; what it left is read again when the partition comes back.
-                leases[partition] = nil
-                positions[partition] = nil
+                if case .fenced(_, _, let partition) = error.code {
+                    // Another process has gone on from here; what it left is read again when the partition comes back.
+                    leases[partition] = nil
+                    positions[partition] = nil
+                } else {
+                    guard error.isRetriable else { throw error }
+                    logger.warning("stream prediction waits for the log", metadata: ["error": "\(error)"])
+                }
             }
             await log.waitForAppend(after: version, timeout: .milliseconds(100))
         }
