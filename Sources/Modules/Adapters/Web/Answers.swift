@@ -29,8 +29,12 @@ extension Request {
     /// The whole body.
     /// - Throws: 413 when it is larger than `limit` bytes.
     package func bytes(upTo limit: Int) async throws -> [UInt8] {
-        let buffer = try await body.collect(upTo: limit)
-        return Array(buffer.readableBytesView)
+        do {
+            let buffer = try await body.collect(upTo: limit)
+            return Array(buffer.readableBytesView)
+        } catch is NIOTooManyBytesError {
+            throw RequestError.tooLarge(limit)
+        }
     }
 
     /// The pairs of the query string, decoded, in order.

@@ -17,6 +17,10 @@ struct LimitedResponder: HTTPResponder {
         var response: Response
         do {
             response = try await answer(request, context)
+            // No route took the request: the role says what that looks like.
+            if response.status == .notFound, context.endpointPath == nil, let own = failure(RequestError(.notFound), request) {
+                response = own
+            }
         } catch {
             response = errorAnswer(error, request, context)
         }
@@ -33,8 +37,8 @@ struct LimitedResponder: HTTPResponder {
         let limits = limits(request.head)
         var request = request
         if let text = request.headers[.contentLength] {
-            guard let length = Int(text), length >= 0 else { throw HTTPError(.badRequest, message: "bad Content-Length") }
-            guard length <= limits.maxBodyBytes else { throw HTTPError(.contentTooLarge, message: Self.tooLarge(limits.maxBodyBytes)) }
+            guard let length = Int(text), length >= 0 else { throw RequestError(.badRequest, "bad Content-Length") }
+            guard length <= limits.maxBodyBytes else { throw RequestError.tooLarge(limits.maxBodyBytes) }
         } else if request.headers.contains(.transferEncoding) {
             let body = request.body
             request.body = RequestBody(asyncSequence: CountedBody(base: body, limit: limits.maxBodyBytes))
@@ -42,8 +46,6 @@ struct LimitedResponder: HTTPResponder {
         guard let timeout = limits.timeout else { return try await inner.respond(to: request, context: context) }
         return try await Self.within(timeout) { [inner, request] in try await inner.respond(to: request, context: context) }
     }
-
-    static func tooLarge(_ limit: Int) -> String { "the body is larger than \(limit) bytes" }
 
     /// The first of the answer and the time-out counts; the other is cancelled.
     private static func within(_ timeout: Duration, _ body: @escaping @Sendable () async throws -> Response) async throws -> Response {
@@ -55,7 +57,7 @@ struct LimitedResponder: HTTPResponder {
             }
             defer { group.cancelAll() }
             guard let first = try await group.next(), let response = first else {
-                throw HTTPError(.serviceUnavailable, message: "the request took longer than \(timeout)")
+                throw RequestError(.serviceUnavailable, "the request took longer than \(timeout)")
             }
             return response
         }
@@ -65,9 +67,9 @@ struct LimitedResponder: HTTPResponder {
         if let response = failure(error, request) { return response }
         var status = HTTPResponse.Status.internalServerError
         var message = "internal error; the server's log has the details"
-        if let known = error as? HTTPError {
+        if let known = error as? RequestError {
             status = known.status
-            message = known.body ?? known.status.reasonPhrase
+            message = known.message
         } else if let known = error as? any HTTPResponseError {
             status = known.status
             message = known.status.reasonPhrase
@@ -94,7 +96,7 @@ private struct CountedBody: AsyncSequence, Sendable {
         mutating func next() async throws -> ByteBuffer? {
             guard let buffer = try await base.next() else { return nil }
             left -= buffer.readableBytes
-            guard left >= 0 else { throw HTTPError(.contentTooLarge, message: LimitedResponder.tooLarge(limit)) }
+            guard left >= 0 else { throw RequestError.tooLarge(limit) }
             return buffer
         }
     }

@@ -1,6 +1,5 @@
 import HTTPTypes
 import Hummingbird
-import NIOCore
 import Tracking
 import Web
 
@@ -30,11 +29,13 @@ enum Failure {
     /// there would look like an answer of the route.
     static func answer(_ error: any Error, _ request: Request) -> Response? {
         if let error = error as? TrackingError { return answer(error) }
-        let status = (error as? any HTTPResponseError)?.status
-        switch status {
-        case .notFound: return .page(Page(title: "Not found", navigation: Pages.navigation, body: "<p>There is nothing at this address.</p>"), status: .notFound)
-        case .contentTooLarge: return answer(TrackingError(.badRequest, "The request body is too large"), status: .contentTooLarge)
-        default: return nil
+        switch (error as? RequestError)?.status {
+        case .notFound:
+            let page = Page(title: "Not found", navigation: Pages.navigation, body: "<p>There is nothing at this address.</p>")
+            return .page(page, status: .notFound)
+        case .serviceUnavailable: return answer(TrackingError(.unavailable, "The request took too long"))
+        case .some(let status): return answer(TrackingError(.badRequest, (error as? RequestError)?.message ?? ""), status: status)
+        case nil: return nil
         }
     }
 

@@ -106,12 +106,10 @@ package struct TrackRole: Service {
 
     private func announce(_ event: RegistryEvent) async {
         Counter(label: "mlops_registry_events_total", dimensions: [("event", event.kind.rawValue)]).increment()
-        logger.info(
-            "registry changed",
-            metadata: [
-                "event": "\(event.kind.rawValue)", "model": "\(event.model)", "version": "\(event.number.map(String.init) ?? "")",
-                "alias": "\(event.alias ?? "")",
-            ])
+        var facts: Logger.Metadata = ["event": "\(event.kind.rawValue)", "model": "\(event.model)"]
+        if let number = event.number { facts["version"] = "\(number)" }
+        if let alias = event.alias { facts["alias"] = "\(alias)" }
+        logger.info("registry changed", metadata: facts)
         do {
             try await publish(event.record)
         } catch {

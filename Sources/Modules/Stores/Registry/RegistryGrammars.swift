@@ -2,8 +2,11 @@ import Tracking
 
 /// What searches of the registry may name.
 enum RegistryGrammars {
+    /// Clients leave prompts out by asking that this tag is not `true`; models without it are meant too.
+    private static let optionalTags: Set = ["mlflow.prompt.is_prompt"]
+
     static let models: SearchGrammar = {
-        let tags = SearchGrammar.Collection(.text, table: "registered_model_tags @", condition: "@.model = m.name AND @.key = ?")
+        let tags = SearchGrammar.Collection(.text, table: "registered_model_tags @", condition: "@.model = m.name AND @.key = ?", optionalKeys: optionalTags)
         let updated = SearchGrammar.Attribute(.number, "m.last_update_time")
         let created = SearchGrammar.Attribute(.number, "m.creation_time")
         return SearchGrammar(
@@ -17,7 +20,7 @@ enum RegistryGrammars {
 
     static let versions: SearchGrammar = {
         let tags = SearchGrammar.Collection(
-            .text, table: "model_version_tags @", condition: "@.model = v.model AND @.number = v.number AND @.key = ?")
+            .text, table: "model_version_tags @", condition: "@.model = v.model AND @.number = v.number AND @.key = ?", optionalKeys: optionalTags)
         let updated = SearchGrammar.Attribute(.number, "v.last_update_time")
         let created = SearchGrammar.Attribute(.number, "v.creation_time")
         let number = SearchGrammar.Attribute(.number, "v.number")

@@ -21,6 +21,8 @@ package struct SearchFilter: Sendable, Equatable {
         package let key: String
         package let op: Operator
         package let literal: Literal
+
+        func with(_ op: Operator) -> Comparison { Comparison(entity: entity, key: key, op: op, literal: literal) }
     }
 
     package let comparisons: [Comparison]

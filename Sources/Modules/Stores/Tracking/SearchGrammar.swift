@@ -27,12 +27,15 @@ package struct SearchGrammar: Sendable {
         let condition: String
         /// A column that sorts a number before a NaN, if the values have one.
         let isNaN: String?
+        /// Keys for which a missing value counts as unequal; for any other key `!=` asks for a value that differs.
+        let optionalKeys: Set<String>
 
-        package init(_ kind: Kind, table: String, condition: String, isNaN: String? = nil) {
+        package init(_ kind: Kind, table: String, condition: String, isNaN: String? = nil, optionalKeys: Set<String> = []) {
             self.kind = kind
             self.table = table
             self.condition = condition
             self.isNaN = isNaN
+            self.optionalKeys = optionalKeys
         }
     }
 
@@ -83,6 +86,9 @@ package struct SearchGrammar: Sendable {
             switch comparison.op {
             case .isNull: return ("NOT EXISTS (\(rows))", [comparison.key])
             case .isNotNull: return ("EXISTS (\(rows))", [comparison.key])
+            case .notEqual where collection.optionalKeys.contains(comparison.key):
+                let (test, values) = try test("x.value", collection.kind, comparison.with(.equal))
+                return ("NOT EXISTS (\(rows) AND \(test))", [comparison.key] + values)
             default:
                 let (test, values) = try test("x.value", collection.kind, comparison)
                 let isNumber = collection.isNaN.map { " AND NOT x.\($0)" } ?? ""
