@@ -7,10 +7,12 @@ import Table
 enum MonitorItem: Sendable {
     case prediction(MonitoredPrediction)
     case label(Double?, EntityKey, EventTime.Milliseconds)
+    /// A row of the view that the features come from, in the order of ``MergedInput/featureNames``.
+    case row([Value], EventTime.Milliseconds)
     case unreadable(String)
 }
 
-/// Reads predictions and label rows as one sequence in the order of event time.
+/// Reads predictions, label rows and feature rows as one sequence in the order of event time.
 ///
 /// That order, not the order in which partitions happen to be read, is what the join sees; so the outcome of a finite
 /// input is the same however it was cut into reads. What is read ahead is not committed until it has been taken.
@@ -27,10 +29,12 @@ struct MergedInput {
         let next: Int64
     }
 
+    private enum Kind { case prediction, label, row }
+
     private struct Cursor {
         let topic: String
         let partition: Int
-        let isLabel: Bool
+        let kind: Kind
         /// Where the next read starts.
         var position: Int64
         /// One past the last record that was taken.
@@ -45,20 +49,31 @@ struct MergedInput {
 
     private let log: EventLog
     private let labels: Labels?
+    private let features: CompiledView?
     private var cursors: [Cursor] = []
 
-    /// - Parameter group: Whose positions to go on from.
-    init(log: EventLog, predictionsTopic: String, labels: Labels?, group: String) async throws {
+    /// - Parameters:
+    ///   - features: The view that the features come from; `nil` judges drift on what predictions recorded alone.
+    ///   - group: Whose positions to go on from.
+    init(log: EventLog, predictionsTopic: String, labels: Labels?, features: CompiledView?, group: String) async throws {
         self.log = log
         self.labels = labels
+        self.features = features
         // Predictions first: of one time, the question comes before the answer.
-        for (topic, isLabel) in [(predictionsTopic, false)] + (labels.map { [($0.view.definition.topic, true)] } ?? []) {
+        var topics: [(String, Kind)] = [(predictionsTopic, .prediction)]
+        if let labels { topics.append((labels.view.definition.topic, .label)) }
+        // One view can be both; then its rows are read as labels alone.
+        if let features, features.definition.topic != labels?.view.definition.topic { topics.append((features.definition.topic, .row)) }
+        for (topic, kind) in topics {
             for partition in 0..<(try await log.partitions(of: topic)) {
                 let position = try await log.committed(group: group, topic: topic, partition: partition)
-                cursors.append(Cursor(topic: topic, partition: partition, isLabel: isLabel, position: position, taken: position))
+                cursors.append(Cursor(topic: topic, partition: partition, kind: kind, position: position, taken: position))
             }
         }
     }
+
+    /// The columns of a ``MonitorItem/row(_:_:)``.
+    var featureNames: [String] { features?.schema.declared.map(\.name) ?? [] }
 
     /// Where the next process goes on.
     var positions: [LogUnit.Position] { cursors.map { LogUnit.Position(topic: $0.topic, partition: $0.partition, next: $0.taken) } }
@@ -83,7 +98,12 @@ struct MergedInput {
                     topic: cursors[index].topic, partition: cursors[index].partition, from: cursors[index].position,
                     limit: Self.batchRecords)
                 guard batch.nextOffset > cursors[index].position else { break }
-                cursors[index].queue = try cursors[index].isLabel ? labelItems(batch) : Self.predictionItems(batch)
+                cursors[index].queue =
+                    switch cursors[index].kind {
+                    case .prediction: try Self.predictionItems(batch)
+                    case .label: try labelItems(batch)
+                    case .row: try rowItems(batch)
+                    }
                 cursors[index].head = 0
                 cursors[index].position = batch.nextOffset
                 for queued in cursors[index].queue {
@@ -133,23 +153,42 @@ struct MergedInput {
 
     private func labelItems(_ batch: RecordBatch) throws -> [Queued] {
         guard let labels else { return [] }
-        let schema = labels.view.schema
-        let names = [labels.column, schema.metadata.availabilityColumn, "is_final"]
-        let columns = names.map { name in schema.columns.first { $0.name == name } }
-        var decoder = RowDecoder(
-            fields: zip(names, columns).map { RowDecoder.Field($0, $1?.type ?? .bool, isOptional: true) })
-        var entities: [(key: EntityKey, offset: Int64)] = []
+        return try Self.finalRows(batch, labels.view, [labels.column]).map { row in
+            Queued(item: .label(row.values[0].number, row.entity, row.time), time: row.time, next: row.offset + 1)
+        }
+    }
+
+    private func rowItems(_ batch: RecordBatch) throws -> [Queued] {
+        guard let features else { return [] }
+        return try Self.finalRows(batch, features, featureNames).map { row in
+            Queued(item: .row(row.values, row.time), time: row.time, next: row.offset + 1)
+        }
+    }
+
+    private struct FinalRow {
+        let entity: EntityKey
+        let offset: Int64
+        let time: EventTime.Milliseconds
+        let values: [Value]
+    }
+
+    /// The named columns of the final rows of a batch.
+    private static func finalRows(_ batch: RecordBatch, _ view: CompiledView, _ names: [String]) throws -> [FinalRow] {
+        let fields = (names + [view.schema.metadata.availabilityColumn, "is_final"]).map { name in
+            RowDecoder.Field(name, view.schema.columns.first { $0.name == name }?.type ?? .bool, isOptional: true)
+        }
+        var decoder = RowDecoder(fields: fields), entities: [(key: EntityKey, offset: Int64)] = []
         try batch.forEach { record in
             guard let value = record.value, let key = record.key.flatMap({ EntityKey(bytes: $0) }) else { return }
             try decoder.append(value)
             entities.append((key, record.offset))
         }
-        let decoded = decoder.finish()
-        var items: [Queued] = []
+        let columns = decoder.finish()
+        var rows: [FinalRow] = []
         for (row, entity) in entities.enumerated() {
-            guard decoded[2][row] != .bool(false), case .int(let time) = decoded[1][row] else { continue }
-            items.append(Queued(item: .label(decoded[0][row].number, entity.key, time), time: time, next: entity.offset + 1))
+            guard columns[names.count + 1][row] != .bool(false), case .int(let time) = columns[names.count][row] else { continue }
+            rows.append(FinalRow(entity: entity.key, offset: entity.offset, time: time, values: names.indices.map { columns[$0][row] }))
         }
-        return items
+        return rows
     }
 }

@@ -17,7 +17,7 @@ extension MonitorEngine {
     private static var format: UInt8 { 1 }
 
     /// First byte of a key: what the entry is.
-    private enum Entry: UInt8 { case clock = 0, bucket, window, total, rows }
+    private enum Entry: UInt8 { case clock = 0, bucket, window, total, rows, viewRows, since }
 
     /// What changed since the last call; `nil` for what is gone. Written together with the positions of the records taken.
     package mutating func takeChanges() -> [(key: [UInt8], value: [UInt8]?)] {
@@ -40,8 +40,15 @@ extension MonitorEngine {
             }
             recent[version] = rows
         }
+        for (number, value) in viewRows.takeChanges() { changes.append((Self.key(.viewRows) { $0.write(number) }, value)) }
+        for version in changedSince.sorted() {
+            var writer = BinaryWriter()
+            writer.write(since[version] ?? 0)
+            changes.append((Self.key(.since) { $0.write(version) }, writer.bytes))
+        }
         changedWindows = []
         changedTotals = []
+        changedSince = []
         return changes
     }
 
@@ -72,6 +79,8 @@ extension MonitorEngine {
             var rows = recent[version] ?? RecentRows(limit: settings.recentRows)
             try rows.restore(try name.readInt(), value)
             recent[version] = rows
+        case .viewRows: try viewRows.restore(try name.readInt(), value)
+        case .since: since[try name.readString()] = try reader.readInt()
         case nil: throw BinaryReader.Damaged(offset: 0)
         }
     }

@@ -77,16 +77,22 @@ package struct MonitorEngine: Sendable {
     /// By version.
     package internal(set) var totals: [String: ErrorSums] = [:]
     package internal(set) var recent: [String: RecentRows] = [:]
+    /// Rows of the feature view since the first prediction: for columns that drift is judged on and the version does not read.
+    package internal(set) var viewRows: RecentRows
+    /// Features' time of the first prediction, by version.
+    package internal(set) var since: [String: EventTime.Milliseconds] = [:]
     package internal(set) var counts = Counts()
     /// What drift is measured against, by version; the role supplies it.
     package var references: [String: DriftReference] = [:]
 
     var changedWindows: Set<WindowKey> = []
     var changedTotals: Set<String> = []
+    var changedSince: Set<String> = []
 
     package init(_ settings: Settings) {
         self.settings = settings
         join = LabelJoin(wait: settings.labelWait, maxEntries: settings.maxJoinEntries)
+        viewRows = RecentRows(limit: settings.recentRows)
     }
 
     /// Greatest time any record told.
@@ -135,6 +141,13 @@ package struct MonitorEngine: Sendable {
         for outcome in join.add(label: label, entity: entity, at: time) { settle(outcome) }
     }
 
+    /// A row of the view that the features come from; what came before the first prediction does not count.
+    package mutating func take(row: [Value], names: [String], at time: EventTime.Milliseconds) {
+        advance(to: time)
+        guard !since.isEmpty else { return }
+        viewRows.add(row, names: names, at: time)
+    }
+
     package mutating func noteUnreadable() { counts.unreadable += 1 }
 
     /// Tells that event time has come to `time`.
@@ -158,6 +171,10 @@ package struct MonitorEngine: Sendable {
     }
 
     private mutating func keep(_ prediction: MonitoredPrediction) {
+        if since[prediction.version] == nil {
+            since[prediction.version] = prediction.featureTime
+            changedSince.insert(prediction.version)
+        }
         guard !prediction.features.isEmpty else { return }
         recent[prediction.version, default: RecentRows(limit: settings.recentRows)].add(prediction)
     }
@@ -179,7 +196,7 @@ package struct MonitorEngine: Sendable {
 
     private mutating func close(_ key: WindowKey) {
         let end = key.start + settings.windows.length
-        let verdict = drift(of: key.version) { $0.featureTime >= key.start && $0.featureTime < end }
+        let verdict = drift(of: key.version) { $0 >= key.start && $0 < end }
         windows[key]?.isClosed = true
         windows[key]?.drift = verdict.flatMap { verdict in
             verdict.share.map { DriftSummary(share: $0, isDrifted: verdict.isDrifted, rows: verdict.rows) }
@@ -190,31 +207,40 @@ package struct MonitorEngine: Sendable {
     /// Drift of the latest rows of a version.
     package func drift(of version: String) -> DriftVerdict? { drift(of: version) { _ in true } }
 
-    private func drift(of version: String, where isWanted: (RecentRows.Row) -> Bool) -> DriftVerdict? {
+    private func drift(of version: String, where isWanted: (EventTime.Milliseconds) -> Bool) -> DriftVerdict? {
         guard let reference = references[version], let recent = recent[version] else { return nil }
-        let rows = recent.rows.filter(isWanted)
         return DriftVerdict(
-            recent.names + (reference[Self.outputColumn] == nil ? [] : [Self.outputColumn]), reference: reference,
-            current: { Self.sample($0, rows, recent.names, reference) }, rows: rows.count, minRows: settings.windows.minRows,
-            rule: settings.drift)
-    }
-
-    /// The latest values of a column of a version.
-    package func sample(_ column: String, of version: String) -> DriftReference.Sample? {
-        guard let recent = recent[version], let reference = references[version] else { return nil }
-        return Self.sample(column, recent.rows, recent.names, reference)
+            driftColumns(of: version), reference: reference, current: { sample($0, of: version, where: isWanted) ?? .init([]) },
+            rows: recent.rows.count { isWanted($0.featureTime) }, minRows: settings.windows.minRows, rule: settings.drift)
     }
 
     /// The column of the reference that holds the model's own outputs.
     package static var outputColumn: String { "prediction" }
 
-    private static func sample(
-        _ column: String, _ rows: [RecentRows.Row], _ names: [String], _ reference: DriftReference
-    ) -> DriftReference.Sample {
-        let isText = if case .categories? = reference[column]?.values { true } else { false }
-        guard let place = names.firstIndex(of: column) else {
-            return DriftReference.Sample(rows.map { $0.output.map { .finite($0) } ?? .null })
+    /// What drift is judged on: the version's inputs, the other columns of the view that its training sample has, its outputs.
+    package func driftColumns(of version: String) -> [String] {
+        guard let reference = references[version], let recent = recent[version] else { return [] }
+        let others = viewRows.names.filter { reference[$0] != nil && !recent.names.contains($0) }
+        return recent.names + others + (reference[Self.outputColumn] == nil ? [] : [Self.outputColumn])
+    }
+
+    /// The latest values of a column of a version.
+    package func sample(_ column: String, of version: String) -> DriftReference.Sample? { sample(column, of: version) { _ in true } }
+
+    private func sample(
+        _ column: String, of version: String, where isWanted: (EventTime.Milliseconds) -> Bool
+    ) -> DriftReference.Sample? {
+        guard let recent = recent[version] else { return nil }
+        let isText = if case .categories? = references[version]?[column]?.values { true } else { false }
+        if let place = recent.names.firstIndex(of: column) {
+            return .init(recent.rows.filter { isWanted($0.featureTime) }.map { $0.values[place] }, areCategories: isText ? true : nil)
         }
-        return DriftReference.Sample(rows.map { $0.values[place] }, areCategories: isText ? true : nil)
+        if column == Self.outputColumn {
+            return .init(recent.rows.filter { isWanted($0.featureTime) }.map { $0.output.map { .finite($0) } ?? .null })
+        }
+        guard let place = viewRows.names.firstIndex(of: column), let first = since[version] else { return nil }
+        return .init(
+            viewRows.rows.filter { $0.featureTime >= first && isWanted($0.featureTime) }.map { $0.values[place] },
+            areCategories: isText ? true : nil)
     }
 }

@@ -229,10 +229,10 @@ package struct MonitorReport: Sendable {
     }
 
     private var quality: Report.Section {
-        guard let version, let recent = engine.recent[version], let reference = engine.references[version] else {
+        guard let version, let reference = engine.references[version] else {
             return Report.Section("Data quality", [.paragraph("Nothing to compare yet.")])
         }
-        let rows = recent.names.compactMap { name -> [HTML]? in
+        let rows = engine.driftColumns(of: version).compactMap { name -> [HTML]? in
             guard let now = engine.sample(name, of: version) else { return nil }
             let before = reference[name]
             let rose = before.map { now.missing > $0.missing + ColumnDrift.missingRise } ?? false

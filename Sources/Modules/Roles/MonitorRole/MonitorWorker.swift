@@ -11,12 +11,15 @@ package actor MonitorWorker {
         package var predictionsTopic: String
         /// Where the truth comes from; `nil` watches drift alone.
         package var labelView: CompiledView?
+        /// Where the features come from, for drift of columns that the served version does not read; `nil` leaves those out.
+        package var featureView: CompiledView?
         /// Tells two monitors of one process apart.
         package var instance: String
 
-        package init(predictionsTopic: String, labelView: CompiledView?, instance: String = "monitor") {
+        package init(predictionsTopic: String, labelView: CompiledView?, featureView: CompiledView? = nil, instance: String = "monitor") {
             self.predictionsTopic = predictionsTopic
             self.labelView = labelView
+            self.featureView = featureView
             self.instance = instance
         }
     }
@@ -82,14 +85,14 @@ package actor MonitorWorker {
 
     private func takeAll() async throws -> Int {
         guard try await open(), var input else { return 0 }
-        let ends = try await input.ends()
+        let ends = try await input.ends(), names = input.featureNames
         var total = 0
         while !Task.isCancelled {
             if ContinuousClock.now - renewed > Self.renewal, try await !open() { return total }
             for version in try await input.fill(upTo: ends) { await loadReference(version) }
             var taken = 0
             while taken < Self.unitRecords, let item = input.next(upTo: ends) {
-                take(item)
+                take(item, names)
                 taken += 1
             }
             if taken == 0 { break }
@@ -141,7 +144,7 @@ package actor MonitorWorker {
         try engine.restore(try await log.state(namespace: group))
         input = try await MergedInput(
             log: log, predictionsTopic: plan.predictionsTopic,
-            labels: plan.labelView.map { .init(view: $0, column: fresh.settings.labelColumn) }, group: group)
+            labels: plan.labelView.map { .init(view: $0, column: fresh.settings.labelColumn) }, features: plan.featureView, group: group)
         for version in engine.versions {
             if let number = Int(version) { await loadReference(ModelVersion(model: fresh.settings.model, number: number)) }
         }
@@ -154,13 +157,14 @@ package actor MonitorWorker {
         lease = nil
     }
 
-    private func take(_ item: MonitorItem) {
+    private func take(_ item: MonitorItem, _ featureNames: [String]) {
         revision += 1
         switch item {
         case .prediction(let prediction):
             engine.take(prediction)
             if prediction.model == fresh.settings.model { metrics.took(output: prediction.output) }
         case .label(let label, let entity, let time): engine.take(label: label, entity: entity, at: time)
+        case .row(let values, let time): engine.take(row: values, names: featureNames, at: time)
         case .unreadable(let reason):
             if engine.counts.unreadable == 0 { logger.warning("a record is no prediction", metadata: ["record": "\(reason)"]) }
             engine.noteUnreadable()

@@ -1,6 +1,6 @@
 package import Domain
 
-/// The latest predictions of one model version with their inputs: the sample that drift is judged on.
+/// The latest predictions of one model version with their inputs, or the latest rows of a view: a sample that drift is judged on.
 ///
 /// Rows are kept in chunks, so that adding one rewrites only the last chunk of the saved state.
 package struct RecentRows: Sendable {
@@ -39,11 +39,23 @@ package struct RecentRows: Sendable {
         if !prediction.features.map(\.name).elementsEqual(names) {
             values = names.map { name in prediction.features.first { $0.name == name }?.value ?? .null }
         }
+        add(Row(featureTime: prediction.featureTime, output: prediction.output, values: values))
+    }
+
+    /// Adds a row that belongs to no prediction.
+    /// - Parameter names: The same for every row.
+    package mutating func add(_ values: [Value], names: [String], at time: EventTime.Milliseconds) {
+        if self.names.isEmpty { self.names = names }
+        guard self.names == names else { return }
+        add(Row(featureTime: time, output: nil, values: values))
+    }
+
+    private mutating func add(_ row: Row) {
         if chunks.last.map({ $0.rows.count >= Self.chunkRows }) ?? true {
             chunks.append(Chunk(number: (chunks.last?.number ?? -1) + 1))
         }
         let last = chunks.count - 1
-        chunks[last].rows.append(Row(featureTime: prediction.featureTime, output: prediction.output, values: values))
+        chunks[last].rows.append(row)
         changed.insert(chunks[last].number)
         while chunks.count > 1, count - chunks[0].rows.count >= limit { changed.insert(chunks.removeFirst().number) }
     }
