@@ -11,6 +11,7 @@ import ServeRole
 import ServiceLifecycle
 import Settings
 import Tracking
+import Synchronization
 import TrainRole
 
 /// All roles as services of one process, until it is asked to stop.
@@ -27,8 +28,11 @@ struct LoopLive: Sendable {
         self.tracker = tracker
     }
 
+    /// Set once the finite history, if there is one, is in the log.
+    private let isFed = Fed()
+
     func run(before: [any Service]) async throws {
-        let features = try session.featureRole()
+        let features = try session.featureRole(settings.features)
         let servePort = settings.serve.port.number, monitorPort = settings.monitor.port.number
         let serve = Deferred { [session, tracker] in try session.serveRole(port: servePort, client: try await tracker.client()) }
         let monitor = Deferred { [session, tracker] in try session.monitorRole(port: monitorPort, client: try await tracker.client()) }
@@ -45,6 +49,7 @@ struct LoopLive: Sendable {
         if input.hasHistory {
             let sources = try Sources(session, options)
             for source in input.sources { try await sources.producer(source, speed: .unlimited).feed() }
+            isFed.mark()
             // The same events go on from where the history ends, now at the pace of the clock.
             options.start = try await sources.start(of: input.sources)
             options.duration = nil
@@ -57,7 +62,7 @@ struct LoopLive: Sendable {
 
     /// Training begins when the gate would have enough rows to judge, and comes again every three hours.
     private static let trainingInterval = Duration.seconds(3 * 3_600)
-    private static let patience = Duration.milliseconds(200)
+    private static let patience = Duration.milliseconds(50)
 
     private func train() async throws {
         guard let training = session.project.training else { return try await gracefulShutdown() }
@@ -66,7 +71,7 @@ struct LoopLive: Sendable {
         let client = try await tracker.client()
         let role = try session.trainRole(settings.train, client)
         while !Task.isCancelled {
-            guard try await historyIsSettled(training.view, atLeast: needed) else {
+            guard !input.hasHistory || isFed.isMarked, try await historyIsSettled(training.view, atLeast: needed) else {
                 try await Task.sleep(for: Self.patience)
                 continue
             }
@@ -92,4 +97,12 @@ struct LoopLive: Sendable {
         }
         return behind < 1_000
     }
+}
+
+/// A flag that is raised once.
+private final class Fed: Sendable {
+    private let state = Mutex(false)
+
+    var isMarked: Bool { state.withLock { $0 } }
+    func mark() { state.withLock { $0 = true } }
 }

@@ -57,7 +57,7 @@ struct LoopOnce: Sendable {
         let until = input.trainUntil ?? span.lowerBound + Int64(Double(span.upperBound - span.lowerBound) * Self.trainingShare)
         say("source \(source.name): \(EventTime.format(span.lowerBound)) to \(EventTime.format(span.upperBound)), training until \(EventTime.format(until))")
 
-        let features = try session.featureRole()
+        let features = try session.featureRole(settings.features)
         guard try await features.features.lease() > 0 else { throw Failure(.unreachable, "another process computes the features of this log") }
         try await producer.feed(until: until)
         let firstRecords = try await features.features.drain()
@@ -67,15 +67,16 @@ struct LoopOnce: Sendable {
         let client = try await tracker.client()
         let result = try await session.trainRole(settings.train, client).run()
         say(Outcome.text(result))
-        try await serveAndMonitor(producer, features.features.drain, client)
+        try await serveAndMonitor(producer, features.features.drain, client, end: span.upperBound)
         try await features.archiveAll()
         try await features.features.release()
     }
 
     private func serveAndMonitor(
-        _ producer: Producer, _ drain: @escaping @Sendable () async throws -> Int, _ client: TrackingClient
+        _ producer: Producer, _ drain: @escaping @Sendable () async throws -> Int, _ client: TrackingClient, end: EventTime.Milliseconds
     ) async throws {
-        let serve = try session.serveRole(port: settings.serve.port.number, client: client)
+        // A replay measures ages by the time of its events, not by the clock on the wall.
+        let serve = try session.serveRole(port: settings.serve.port.number, client: client, wall: { end })
         try await serve.load()
         try await serve.openStreams(from: .latest)
         for served in serve.served { say("serving \(served.version) as \(served.alias)") }
@@ -85,18 +86,24 @@ struct LoopOnce: Sendable {
         try await serve.load()
         let predictions = try await serve.drain()
         say("the rest: \(records) records, \(predictions) rows predicted")
-        try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask { try await serve.run() }
-            let place = try await serve.address.wait()
-            try await ask(place.url)
-            await serve.flush()
-            group.cancelAll()
-        }
+        try await whileRunning(serve) { try await ask(try await serve.address.wait().url) }
+        await serve.flush()
         let monitor = try session.monitorRole(port: nil, client: client)
         try await monitor.drain()
         try await monitor.writeReport()
         say(await monitor.summary())
         say("report: \(session.reportPath)")
+    }
+
+    /// Runs a service for as long as `body` takes, then lets it drain.
+    private func whileRunning(_ service: any Service, _ body: () async throws -> Void) async throws {
+        let group = ServiceGroup(configuration: .init(services: [.init(service: service)], logger: session.logger(.serve)))
+        try await withThrowingTaskGroup(of: Void.self) { tasks in
+            tasks.addTask { try await group.run() }
+            try await body()
+            await group.triggerGracefulShutdown()
+            try await tasks.waitForAll()
+        }
     }
 
     /// Asks the running server for one prediction, as a client would, and shows question and answer.

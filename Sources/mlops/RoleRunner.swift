@@ -16,14 +16,29 @@ struct RoleRunner {
         let admin = AdminServer(
             host: session.settings.host, port: session.settings.adminPort.number, metrics: Telemetry.metrics, readiness: session.readiness,
             logger: session.logger(session.role))
-        var services = ([admin] as [any Service] + before).map { ServiceGroupConfiguration.ServiceConfiguration(service: $0) }
+        var services = ([admin] as [any Service] + before).map {
+            ServiceGroupConfiguration.ServiceConfiguration(service: Draining(service: $0))
+        }
         services.append(
             .init(
-                service: service, successTerminationBehavior: isOneShot ? .gracefullyShutdownGroup : .cancelGroup,
+                service: Draining(service: service), successTerminationBehavior: isOneShot ? .gracefullyShutdownGroup : .cancelGroup,
                 failureTerminationBehavior: .cancelGroup))
         let group = ServiceGroup(
             configuration: .init(
                 services: services, gracefulShutdownSignals: [.sigterm, .sigint], logger: session.logger(session.role)))
         try await group.run()
+    }
+}
+
+/// A service whose being cut short by a shutdown is no failure.
+private struct Draining: Service {
+    let service: any Service
+
+    func run() async throws {
+        do {
+            try await service.run()
+        } catch is CancellationError where Task.isShuttingDownGracefully {
+            return
+        }
     }
 }

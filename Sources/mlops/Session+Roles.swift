@@ -18,10 +18,10 @@ extension Session {
 
     var offlineStore: OfflineStore { OfflineStore(log: log, store: store, views: views) }
 
-    func featureRole() throws -> FeatureRole {
+    func featureRole(_ settings: FeaturesSettings) throws -> FeatureRole {
         try FeatureRole(
-            compiled: project.compiled, projectHash: project.hash, log: log, store: store, logger: logger(.features), wall: wall,
-            instance: role.rawValue)
+            compiled: project.compiled, projectHash: project.hash, log: log, store: store, settings: settings, logger: logger(.features),
+            wall: wall, instance: role.rawValue)
     }
 
     func trainRole(_ settings: TrainSettings, _ client: TrackingClient) throws -> TrainRole {
@@ -29,8 +29,10 @@ extension Session {
             project: project, settings: settings, history: offlineStore, tracking: client, logger: logger(.train), wall: wall)
     }
 
-    /// - Parameter start: Where stream prediction begins for a model that has never predicted the stream.
-    func serveRole(port: Int, client: TrackingClient, start: StreamPredictor.Start = .latest) throws -> ServeRole {
+    /// - Parameter wall: The time that requests and feature ages go by; the clock's unless a replay has its own.
+    func serveRole(
+        port: Int, client: TrackingClient, wall: (@Sendable () -> EventTime.Milliseconds)? = nil
+    ) throws -> ServeRole {
         guard let serving = project.serving else { throw Failure(.badSettings, "the project has no serving:") }
         var configuration = ServeRole.Configuration()
         configuration.host = settings.host
@@ -38,12 +40,11 @@ extension Session {
         configuration.predictionsTopic = Topics.predictions(project)
         configuration.registryTopic = Topics.registryEvents(project)
         configuration.instance = role.rawValue
-        configuration.streamStart = start
         let view = views.first { $0.definition.name == serving.featuresFrom }
         return ServeRole(
             configuration, serving: serving, view: view, definitionHashes: definitionHashes(of: serving.featuresFrom ?? ""),
             source: .registry(client, horizon: project.training?.horizon ?? 0), log: log, metrics: Telemetry.metrics, readiness: readiness,
-            logger: logger(.serve), wall: wall)
+            logger: logger(.serve), wall: wall ?? self.wall)
     }
 
     /// What the columns of a view mean now.

@@ -27,8 +27,8 @@ struct FeaturesRun: AsyncParsableCommand {
 
     func run() async throws {
         try await ExitStatus.mapped {
-            let (session, _) = try await Session.open(.features, options) { reader, _ in try FeaturesSettings(reader: reader) }
-            let role = try session.featureRole()
+            let (session, settings) = try await Session.open(.features, options) { reader, _ in try FeaturesSettings(reader: reader) }
+            let role = try session.featureRole(settings)
             guard once else { return try await RoleRunner(session).run(role) }
             let held = try await role.features.lease()
             guard held > 0 else { throw Failure(.unreachable, "another process computes the features of this log") }

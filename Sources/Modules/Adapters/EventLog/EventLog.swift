@@ -168,15 +168,18 @@ package final class EventLog: Sendable {
     }
 
     func read<T: Sendable>(_ operation: String, _ body: @escaping @Sendable (Database) throws -> T) async throws -> T {
-        do { return try await pool.read(body) } catch let error as CancellationError { throw error } catch {
-            throw EventLogError(error, during: operation)
-        }
+        do { return try await pool.read(body) } catch { throw Self.wrapped(error, operation) }
     }
 
     func write<T: Sendable>(_ operation: String, _ body: @escaping @Sendable (Database) throws -> T) async throws -> T {
-        do { return try await pool.write(body) } catch let error as CancellationError { throw error } catch {
-            throw EventLogError(error, during: operation)
-        }
+        do { return try await pool.write(body) } catch { throw Self.wrapped(error, operation) }
+    }
+
+    /// A statement that the task's cancellation has interrupted is a cancellation, whatever the database calls it.
+    private static func wrapped(_ error: any Error, _ operation: String) -> any Error {
+        if error is CancellationError { return error }
+        let isInterrupted = (error as? DatabaseError).map { [.SQLITE_INTERRUPT, .SQLITE_ABORT].contains($0.resultCode) } ?? false
+        return isInterrupted && Task.isCancelled ? CancellationError() : EventLogError(error, during: operation)
     }
 
     private static func describe(_ partitions: Int, _ isCompacted: Bool) -> String {

@@ -65,8 +65,11 @@ extension EventLog {
         }
     }
 
-    /// An owner's name: the process and something that tells two of its consumers apart.
-    package static func ownerName(_ suffix: String) -> String { "\(getpid()):\(suffix)" }
+    /// A new owner's name: the process, the consumer, and a random part, because two containers that share a directory may
+    /// give their processes the same number.
+    package static func ownerName(_ consumer: String) -> String {
+        "\(getpid()):\(consumer):\(String(UInt64.random(in: .min ... .max), radix: 36))"
+    }
 
     private static func isAlive(_ owner: String) -> Bool {
         guard let digits = owner.split(separator: ":").first, let pid = Int32(digits) else { return true }

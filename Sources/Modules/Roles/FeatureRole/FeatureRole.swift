@@ -5,6 +5,7 @@ package import Features
 package import Logging
 package import ObjectStore
 import ServiceLifecycle
+package import Settings
 
 /// The `features` role: streams in, feature rows out, archived as they come.
 package struct FeatureRole: Service {
@@ -12,8 +13,9 @@ package struct FeatureRole: Service {
     private let archives: [ViewArchive]
     private let logger: Logger
 
-    /// How often the archive is looked after, and how many rows make a file worth writing before it closes.
-    private static let archiveInterval = Duration.seconds(30)
+    private let archiveInterval: Duration
+
+    /// Rows that make a file worth writing while more are coming.
     private static let archiveMinRows = 20_000
 
     /// - Parameters:
@@ -21,11 +23,13 @@ package struct FeatureRole: Service {
     ///   - wall: Milliseconds since the epoch.
     package init(
         compiled: [(stream: StreamDefinition, views: CompiledViews)], projectHash: ContentHash, log: EventLog, store: ObjectStore,
-        logger: Logger, wall: @escaping @Sendable () -> EventTime.Milliseconds, instance: String
+        settings: FeaturesSettings, logger: Logger, wall: @escaping @Sendable () -> EventTime.Milliseconds, instance: String
     ) throws {
         self.logger = logger
+        archiveInterval = .milliseconds(settings.archiveInterval)
         features = try StreamFeatures(
-            compiled: compiled, projectHash: projectHash, log: log, logger: logger, wall: wall, instance: instance)
+            compiled: compiled, projectHash: projectHash, batchRecords: settings.batchRecords, log: log, logger: logger, wall: wall,
+            instance: instance)
         archives = compiled.flatMap { $0.views.views }.map { ViewArchive(view: $0, log: log, store: store) }
     }
 
@@ -52,7 +56,7 @@ package struct FeatureRole: Service {
     private func archiveNowAndThen() async throws {
         while !Task.isCancelled {
             for archive in archives { _ = try await archive.archive(minRows: Self.archiveMinRows) }
-            do { try await Task.sleep(for: Self.archiveInterval) } catch { return }
+            do { try await Task.sleep(for: archiveInterval) } catch { return }
         }
     }
 }

@@ -17,7 +17,7 @@ package actor FeatureWorker {
         package let batchRecords: Int
 
         package init(
-            stream: StreamDefinition, views: CompiledViews, partition: Int, projectHash: ContentHash, batchRecords: Int = 10_000
+            stream: StreamDefinition, views: CompiledViews, partition: Int, projectHash: ContentHash, batchRecords: Int
         ) {
             self.stream = stream
             self.views = views

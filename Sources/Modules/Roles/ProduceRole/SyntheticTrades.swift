@@ -77,8 +77,8 @@ package struct SyntheticTrades: Sendable {
     }
 
     /// Per minute: how fast a deviation fades, how much noise it gets, and how the fair value drifts and shakes.
-    private static let reversion = 0.12
-    private static let deviationNoise = 0.000_9
+    private static let reversion = 0.3
+    private static let deviationNoise = 0.001_4
 
     private mutating func move(_ index: Int, to time: Double) {
         if time >= markets[index].regimeEnds {
