@@ -55,7 +55,9 @@ let modules: [Module] = [
     Module(name: "Project", layer: .core, uses: ["Domain", "Table", "Expressions", "Streaming", "Features", "Learning"], tested: true),
 
     Module(name: "YAML", layer: .adapters, uses: ["CYAML", "Domain"], tested: true),
-    Module(name: "Settings", layer: .adapters, uses: ["Domain", "Expressions", "Project", "YAML"], products: [configuration, systemPackage], tested: true),
+    Module(
+        name: "Settings", layer: .adapters, uses: ["Domain", "Expressions", "Project", "YAML"], products: [configuration, systemPackage],
+        tested: true),
     Module(name: "Telemetry", layer: .adapters, uses: ["Domain"], products: [logging, metrics, coreMetrics], tested: true),
     Module(name: "EventLog", layer: .adapters, uses: ["Domain"], products: [grdb], tested: true),
     Module(name: "Columnar", layer: .adapters, uses: ["CArrow", "Domain", "Table"], tested: true),

@@ -55,10 +55,14 @@ struct LoopOnce: Sendable {
             throw Failure(.badSettings, "source \"\(source.name)\" has no end; give --duration, or replay a file")
         }
         let until = input.trainUntil ?? span.lowerBound + Int64(Double(span.upperBound - span.lowerBound) * Self.trainingShare)
-        say("source \(source.name): \(EventTime.format(span.lowerBound)) to \(EventTime.format(span.upperBound)), training until \(EventTime.format(until))")
+        say(
+            "source \(source.name): \(EventTime.format(span.lowerBound)) to \(EventTime.format(span.upperBound)), training until \(EventTime.format(until))"
+        )
 
         let features = try session.featureRole(settings.features)
-        guard try await features.features.lease() > 0 else { throw Failure(.unreachable, "another process computes the features of this log") }
+        guard try await features.features.lease() > 0 else {
+            throw Failure(.unreachable, "another process computes the features of this log")
+        }
         try await producer.feed(until: until)
         let firstRecords = try await features.features.drain()
         try await features.archiveAll()

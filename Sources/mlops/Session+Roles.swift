@@ -67,7 +67,8 @@ extension Session {
         }
         let engine = MonitorEngine.Settings(
             model: project.serving?.models.first?.name ?? project.training?.model ?? "", windows: monitoring.windows,
-            labelColumn: monitoring.labels?.value ?? "", labelWait: monitoring.labels?.wait ?? 0, drift: monitoring.drift, baseline: baselines?.first)
+            labelColumn: monitoring.labels?.value ?? "", labelWait: monitoring.labels?.wait ?? 0, drift: monitoring.drift,
+            baseline: baselines?.first)
         let plan = MonitorWorker.Plan(
             predictionsTopic: Topics.predictions(project), labelView: views.first { $0.definition.name == monitoring.labels?.view },
             instance: role.rawValue)

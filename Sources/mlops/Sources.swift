@@ -67,7 +67,9 @@ struct Sources {
     private func remembered(_ source: SourceDefinition) async throws -> SourceFactory.Synthetic {
         guard case .synthetic = source.kind else { return synthetic }
         let namespace = "source/\(source.name)"
-        if let saved = try await session.log.state(namespace: namespace).first, let start = Int64(String(decoding: saved.value, as: UTF8.self)) {
+        if let saved = try await session.log.state(namespace: namespace).first,
+            let start = Int64(String(decoding: saved.value, as: UTF8.self))
+        {
             return .init(start: start, duration: synthetic.duration, rate: synthetic.rate)
         }
         try await session.log.commit(

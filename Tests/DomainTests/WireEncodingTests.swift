@@ -8,10 +8,12 @@ import Testing
         return String(decoding: bytes, as: UTF8.self)
     }
 
-    @Test(arguments: [
-        (1.0, "1.0"), (-0.0, "0.0"), (0.1, "0.1"), (1e16, "1e+16"), (.leastNonzeroMagnitude, "5e-324"), (100_000, "100000.0"), (.nan, "null"),
-        (.infinity, "null"), (0.30000000000000004, "0.30000000000000004"),
-    ] as [(Double, String)])
+    @Test(
+        arguments: [
+            (1.0, "1.0"), (-0.0, "0.0"), (0.1, "0.1"), (1e16, "1e+16"), (.leastNonzeroMagnitude, "5e-324"), (100_000, "100000.0"),
+            (.nan, "null"),
+            (.infinity, "null"), (0.30000000000000004, "0.30000000000000004"),
+        ] as [(Double, String)])
     func `a double is written in its shortest form, with a point or an exponent`(value: Double, expected: String) {
         #expect(text(.double(value)) == expected)
     }

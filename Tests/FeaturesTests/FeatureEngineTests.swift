@@ -83,7 +83,8 @@ import Testing
     }
 
     @Test func `a filter drops rows but operators have seen them`() throws {
-        var filtered = try TradeFixture(indicatorColumns: [("previous", "lag(close, 1)"), ("close", "close")], filter: "close > 1.5").engine()
+        var filtered = try TradeFixture(indicatorColumns: [("previous", "lag(close, 1)"), ("close", "close")], filter: "close > 1.5")
+            .engine()
         let written = try feed(
             [.trade("A", 1, at: 0), .trade("A", 2, at: 60_000), .end("A", at: 60_000)], to: &filtered)
         #expect(written.rows["indicators"]?.count == 1)
@@ -121,7 +122,8 @@ import Testing
     @Test func `a changed definition changes the hashes of what depends on it and of nothing else`() throws {
         let base = try TradeFixture().engine().hashes
         let changed = try TradeFixture(candleColumns: [
-            ("open", "first(price)"), ("high", "max(price)"), ("low", "min(price)"), ("close", "mean(price)"), ("volume", "sum( quantity )"),
+            ("open", "first(price)"), ("high", "max(price)"), ("low", "min(price)"), ("close", "mean(price)"),
+            ("volume", "sum( quantity )"),
             ("trades", "count()"),
         ]).engine().hashes
         #expect(base["candles"]?["close"] != changed["candles"]?["close"])

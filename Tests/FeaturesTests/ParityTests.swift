@@ -16,7 +16,8 @@ import Testing
             if random.index(below: 60) == 0 { return TestRecord(key: pair, value: "garbage \(index)") }
             let id = random.index(below: 30) == 0 ? "repeat" : "\(index)"
             return .trade(
-                pair, 1 + random.uniform(), at: max(0, clocks[key] - Int64(random.index(below: 20_000))), quantity: random.uniform(), id: id)
+                pair, 1 + random.uniform(), at: max(0, clocks[key] - Int64(random.index(below: 20_000))), quantity: random.uniform(), id: id
+            )
         }
         for (pair, clock) in zip(["A/B", "C/D", "é"], clocks) { records.append(.end(pair, at: clock)) }
         return records

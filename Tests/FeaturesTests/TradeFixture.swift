@@ -12,7 +12,9 @@ struct TradeFixture {
 
     static func expression(_ text: String) throws -> Expression { try Expression.parse(text) }
 
-    init(dedupe: Int? = 100, candleColumns: [(String, String)]? = nil, indicatorColumns: [(String, String)]? = nil, filter: String? = nil) throws {
+    init(dedupe: Int? = 100, candleColumns: [(String, String)]? = nil, indicatorColumns: [(String, String)]? = nil, filter: String? = nil)
+        throws
+    {
         stream = StreamDefinition(
             name: "trades", topic: "trades", key: ["pair"], time: "timestamp_ms",
             fields: [
@@ -27,16 +29,18 @@ struct TradeFixture {
         let candles = ViewDefinition(
             name: "candles", topic: "candles", from: .stream("trades"),
             window: .init(length: 60_000, grace: 5_000, gaps: .forward, maxGap: 86_400_000),
-            columns: try (candleColumns ?? [
-                ("open", "first(price)"), ("high", "max(price)"), ("low", "min(price)"), ("close", "last(price)"),
-                ("volume", "sum(quantity)"), ("trades", "count()"),
-            ]).map { .init(name: $0, expression: try Self.expression($1)) }, filter: nil)
+            columns: try
+                (candleColumns ?? [
+                    ("open", "first(price)"), ("high", "max(price)"), ("low", "min(price)"), ("close", "last(price)"),
+                    ("volume", "sum(quantity)"), ("trades", "count()"),
+                ]).map { .init(name: $0, expression: try Self.expression($1)) }, filter: nil)
         let indicators = ViewDefinition(
             name: "indicators", topic: "technical_indicators", from: .view("candles"), window: nil,
-            columns: try (indicatorColumns ?? [
-                ("current_price", "close"), ("sma_7", "sma(close, 7)"), ("ema_7", "ema(close, 7)"),
-                ("volume_last_10_minutes", "sum_over(volume, 10)"), ("return_1", "close / lag(close, 1) - 1"),
-            ]).map { .init(name: $0, expression: try Self.expression($1)) }, filter: try filter.map(Self.expression))
+            columns: try
+                (indicatorColumns ?? [
+                    ("current_price", "close"), ("sma_7", "sma(close, 7)"), ("ema_7", "ema(close, 7)"),
+                    ("volume_last_10_minutes", "sum_over(volume, 10)"), ("return_1", "close / lag(close, 1) - 1"),
+                ]).map { .init(name: $0, expression: try Self.expression($1)) }, filter: try filter.map(Self.expression))
         views = try CompiledViews(
             source: .stream("trades"), schema: ViewSchema(stream: stream), definitions: [candles, indicators])
     }
@@ -57,7 +61,8 @@ extension TestRecord {
     static func trade(_ pair: String, _ price: Double, at time: Int64, quantity: Double = 1, id: String? = nil) -> TestRecord {
         let id = id.map { ",\"trade_id\":\"\($0)\"" } ?? ""
         return TestRecord(
-            key: pair, value: "{\"pair\":\"\(pair)\",\"price\":\(price),\"quantity\":\(quantity)\(id),\"timestamp_ms\":\(time)}", time: time)
+            key: pair, value: "{\"pair\":\"\(pair)\",\"price\":\(price),\"quantity\":\(quantity)\(id),\"timestamp_ms\":\(time)}", time: time
+        )
     }
 
     static func end(_ pair: String, at time: Int64) -> TestRecord { TestRecord(key: pair, value: "", tick: .end, time: time) }
@@ -81,7 +86,8 @@ func feed(_ records: [TestRecord], to engine: inout FeatureEngine, batch: Int = 
         for (view, rows) in zip(engine.views.views, output.rows) {
             let encoder = RowEncoder(columns: view.schema.columns.map(\.name))
             for row in 0..<rows.count {
-                written.rows[view.definition.name, default: []].append(String(decoding: encoder.encode(rows.table, row: row), as: UTF8.self))
+                written.rows[view.definition.name, default: []].append(
+                    String(decoding: encoder.encode(rows.table, row: row), as: UTF8.self))
             }
         }
         written.dead += output.dead

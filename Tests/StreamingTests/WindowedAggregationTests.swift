@@ -162,7 +162,10 @@ func run(
     @Test func `a jump of the clock fills no more than the longest gap`() throws {
         var windows = try aggregation(length: 1, fill: true, maxGap: 1_000)
         let (rows, _) = run(
-            [Happening(key: 0, time: 0), Happening(key: 0, time: EventTime.range.upperBound), Happening(key: 0, time: EventTime.range.lowerBound)],
+            [
+                Happening(key: 0, time: 0), Happening(key: 0, time: EventTime.range.upperBound),
+                Happening(key: 0, time: EventTime.range.lowerBound),
+            ],
             &windows)
         #expect(rows.count == 1_001)
     }

@@ -40,7 +40,9 @@ struct All: AsyncParsableCommand {
     var monitorPort: String?
 
     func validate() throws {
-        if let trainUntil, EventTime.parse(trainUntil) == nil { throw ValidationError("--train-until \(trainUntil) is not an ISO 8601 time") }
+        if let trainUntil, EventTime.parse(trainUntil) == nil {
+            throw ValidationError("--train-until \(trainUntil) is not an ISO 8601 time")
+        }
         if once, !quick, replay == nil, source.duration == nil {
             throw ValidationError("--once needs a finite input: --replay SOURCE[=PATH], --quick, or --duration for a synthetic source")
         }

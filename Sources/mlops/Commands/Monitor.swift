@@ -18,7 +18,9 @@ struct Monitor: AsyncParsableCommand {
     func run() async throws {
         try await ExitStatus.mapped {
             let flags = port.map { [SettingsFlag("monitor.port", name: "--port", $0)] } ?? []
-            let (session, settings) = try await Session.open(.monitor, options, flags: flags) { reader, _ in try MonitorSettings(reader: reader) }
+            let (session, settings) = try await Session.open(.monitor, options, flags: flags) { reader, _ in
+                try MonitorSettings(reader: reader)
+            }
             let tracker = Tracker(session)
             let before: [any Service] = tracker.own.map { [$0] } ?? []
             guard once else {

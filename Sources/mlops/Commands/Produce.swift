@@ -51,9 +51,13 @@ struct SourceOptions: ParsableArguments {
     var rate: Double?
 
     func validate() throws {
-        if let duration, DurationText.parse(duration) == nil { throw ValidationError("--duration \(duration): write 500ms, 60s, 10m, 1h or 2d") }
+        if let duration, DurationText.parse(duration) == nil {
+            throw ValidationError("--duration \(duration): write 500ms, 60s, 10m, 1h or 2d")
+        }
         if let start, EventTime.parse(start) == nil { throw ValidationError("--start \(start) is not an ISO 8601 time") }
-        if let rate, !(rate > 0 && rate <= 10_000_000) { throw ValidationError("--rate \(rate) must be above 0 and at most 10,000,000 a second") }
+        if let rate, !(rate > 0 && rate <= 10_000_000) {
+            throw ValidationError("--rate \(rate) must be above 0 and at most 10,000,000 a second")
+        }
         for entry in file where !entry.contains("=") { throw ValidationError("--file \(entry): write SOURCE=PATH") }
     }
 

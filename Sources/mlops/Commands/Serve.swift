@@ -14,7 +14,8 @@ struct Serve: AsyncParsableCommand {
     func run() async throws {
         try await ExitStatus.mapped {
             let flags = port.map { [SettingsFlag("serve.port", name: "--port", $0)] } ?? []
-            let (session, settings) = try await Session.open(.serve, options, flags: flags) { reader, _ in try ServeSettings(reader: reader) }
+            let (session, settings) = try await Session.open(.serve, options, flags: flags) { reader, _ in try ServeSettings(reader: reader)
+            }
             let tracker = Tracker(session)
             let service = Deferred { try session.serveRole(port: settings.port.number, client: try await tracker.client()) }
             try await RoleRunner(session).run(service, before: tracker.own.map { [$0] } ?? [])

@@ -27,9 +27,12 @@ struct Train: AsyncParsableCommand {
 
     func run() async throws {
         try await ExitStatus.mapped {
-            let flags = [("train.refusal", "--refusal", refusal), ("train.trials", "--trials", trials), ("train.seconds", "--seconds", seconds),
-                ("train.seed", "--seed", seed)].compactMap { key, name, value in value.map { SettingsFlag(key, name: name, $0) } }
-            let (session, settings) = try await Session.open(.train, options, flags: flags) { reader, _ in try TrainSettings(reader: reader) }
+            let flags = [
+                ("train.refusal", "--refusal", refusal), ("train.trials", "--trials", trials), ("train.seconds", "--seconds", seconds),
+                ("train.seed", "--seed", seed),
+            ].compactMap { key, name, value in value.map { SettingsFlag(key, name: name, $0) } }
+            let (session, settings) = try await Session.open(.train, options, flags: flags) { reader, _ in try TrainSettings(reader: reader)
+            }
             let tracker = Tracker(session)
             let promoted = Mutex(true)
             let task = OneShot {
@@ -47,7 +50,7 @@ struct Train: AsyncParsableCommand {
 enum Outcome {
     static func text(_ result: TrainRole.Result) -> String {
         let verdict = result.verdict
-        var lines = ["\(verdict.isPromoted ? "promoted" : "refused"): \(result.version): \(verdict.sentence)"]
+        var lines = ["\(result.version) \(verdict.sentence)"]
         for comparison in verdict.comparisons {
             lines.append(
                 "  against \(comparison.rival): \(verdict.metric) \(number(verdict.score)) vs \(number(comparison.score)), "

@@ -43,7 +43,8 @@ package struct CompiledView: Sendable {
                     try RowProgram(columns: [], filter: expression, schema: rows)
                 }
                 guard !program.hasState else {
-                    throw .expression(ExpressionError("the where: of a windowed view cannot look at other rows; filter in a view of this view", at: 0))
+                    throw .expression(
+                        ExpressionError("the where: of a windowed view cannot look at other rows; filter in a view of this view", at: 0))
                 }
                 filter = program
             }

@@ -33,7 +33,11 @@ struct Deduplication: Sendable {
         private init(short utf8: UnsafeBufferPointer<UInt8>) {
             var words = (high: UInt64(utf8.count) << 56, low: UInt64(0))
             for (index, byte) in utf8.enumerated() {
-                if index < 7 { words.high |= UInt64(byte) << UInt64(48 - index * 8) } else { words.low |= UInt64(byte) << UInt64((index - 7) * 8) }
+                if index < 7 {
+                    words.high |= UInt64(byte) << UInt64(48 - index * 8)
+                } else {
+                    words.low |= UInt64(byte) << UInt64((index - 7) * 8)
+                }
             }
             self.init(high: words.high, low: words.low)
         }

@@ -160,7 +160,9 @@ package struct RowDecoder: Sendable {
     private mutating func readTime(_ field: Int, _ scanner: inout JSONScanner) throws(JSONScanner.Error) {
         if scanner.peek() == UInt8(ascii: "\"") {
             let text = try scanner.string()
-            guard let time = EventTime.parse(text) ?? Int64(text) else { throw reject(field, "is not an ISO 8601 time: \"\(text.prefix(40))\"") }
+            guard let time = EventTime.parse(text) ?? Int64(text) else {
+                throw reject(field, "is not an ISO 8601 time: \"\(text.prefix(40))\"")
+            }
             builders[field].append(time)
         } else {
             try readInt(field, &scanner)

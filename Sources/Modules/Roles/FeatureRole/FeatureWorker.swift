@@ -113,7 +113,8 @@ package actor FeatureWorker {
                 return engine.addEvent(record.value, hasKey: record.key != nil, offset: record.offset, ingestedAt: nil)
             }
             if let mark = record.header("mlops-tick") {
-                guard let tick = Tick(rawValue: String(decoding: mark, as: UTF8.self)), let key = record.key.flatMap({ EntityKey(bytes: $0) })
+                guard let tick = Tick(rawValue: String(decoding: mark, as: UTF8.self)),
+                    let key = record.key.flatMap({ EntityKey(bytes: $0) })
                 else { return engine.addEvent(record.value, hasKey: false, offset: record.offset, ingestedAt: nil) }
                 return engine.addTick(tick, key: key, time: record.timestamp, offset: record.offset)
             }

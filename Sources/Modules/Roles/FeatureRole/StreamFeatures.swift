@@ -24,7 +24,8 @@ package actor StreamFeatures {
     ///   - compiled: The views of each stream.
     ///   - wall: Milliseconds since the epoch; leases of processes go by it, nothing that is computed does.
     package init(
-        compiled: [(stream: StreamDefinition, views: CompiledViews)], projectHash: ContentHash, batchRecords: Int, log: EventLog, logger: Logger,
+        compiled: [(stream: StreamDefinition, views: CompiledViews)], projectHash: ContentHash, batchRecords: Int, log: EventLog,
+        logger: Logger,
         wall: @escaping @Sendable () -> EventTime.Milliseconds, instance: String
     ) throws {
         self.log = log
@@ -33,7 +34,8 @@ package actor StreamFeatures {
         owner = EventLog.ownerName(instance)
         for (stream, views) in compiled {
             for partition in 0..<StreamTopics.partitions {
-                let plan = FeatureWorker.Plan(stream: stream, views: views, partition: partition, projectHash: projectHash, batchRecords: batchRecords)
+                let plan = FeatureWorker.Plan(
+                    stream: stream, views: views, partition: partition, projectHash: projectHash, batchRecords: batchRecords)
                 slots.append(Slot(stream: stream, partition: partition, worker: try FeatureWorker(plan, log: log, logger: logger)))
             }
         }
