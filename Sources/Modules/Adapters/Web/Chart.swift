@@ -50,9 +50,11 @@ package struct Chart: Sendable {
     package func render() -> HTML {
         let drawing = ChartDrawing(chart: self)
         let names = legend
-        let entries = names.count > 1 ? names.enumerated().map { index, name -> HTML in
-            "<span class=\"tag\"><span style=\"color:var(--c\(index % 6))\">■</span> \(name)</span>"
-        } : []
+        let entries =
+            names.count > 1
+            ? names.enumerated().map { index, name -> HTML in
+                "<span class=\"tag\"><span style=\"color:var(--c\(index % 6))\">■</span> \(name)</span>"
+            } : []
         return """
             <figure><figcaption>\(title)</figcaption>
             <svg viewBox="0 0 \(ChartDrawing.width) \(ChartDrawing.height)" role="img" aria-label="\(title)">\(drawing.body)</svg>\(entries)</figure>

@@ -40,7 +40,9 @@ struct ChartDrawing {
                 <text x="\(pixel(left - 6))" y="\(y)" text-anchor="end" dominant-baseline="middle">\(NumberText.short(tick, digits: 4))</text>
                 """
         }
-        let title: HTML = label.isEmpty ? .empty : "<text transform=\"translate(11 \(height / 2 - 10)) rotate(-90)\" text-anchor=\"middle\">\(label)</text>"
+        let title: HTML =
+            label.isEmpty
+            ? .empty : "<text transform=\"translate(11 \(height / 2 - 10)) rotate(-90)\" text-anchor=\"middle\">\(label)</text>"
         return lines.joined() + title
     }
 
@@ -93,7 +95,8 @@ struct ChartDrawing {
 
     private static func dot(_ place: String, _ color: Int) -> HTML {
         let parts = place.split(separator: " ")
-        return "<circle cx=\"\(String(parts[0]))\" cy=\"\(String(parts[1]))\" r=\"2.4\" fill=\"var(--c\(color % 6))\" fill-opacity=\"0.75\"/>"
+        return
+            "<circle cx=\"\(String(parts[0]))\" cy=\"\(String(parts[1]))\" r=\"2.4\" fill=\"var(--c\(color % 6))\" fill-opacity=\"0.75\"/>"
     }
 
     private static func bars(_ bars: [(label: String, value: Double)], _ y: ChartScale) -> HTML {

@@ -36,11 +36,11 @@ struct ChartScale {
         }
         // Halved first: the distance between two huge values must not overflow.
         let step = Self.roundStep(from: low, to: high)
-        guard step.isFinite, step > 0 else {
+        let first = floor(low / step), last = ceil(high / step)
+        guard step > 0, (first * step).isFinite, (last * step).isFinite else {
             (lower, upper, ticks) = (low, high, [low, high])
             return
         }
-        let first = floor(low / step), last = ceil(high / step)
         lower = first * step
         upper = last * step
         ticks = (0...Int(min(20, last - first))).map { (first + Double($0)) * step }

@@ -38,7 +38,8 @@ package struct HTTPHost: Service {
         role: String, host: String = "127.0.0.1", port: Int, responder: some HTTPResponder<WebContext>,
         limits: @escaping @Sendable (HTTPRequest) -> HTTPLimits = { _ in HTTPLimits() },
         failure: @escaping @Sendable (any Error, Request) -> Response? = { _, _ in nil },
-        logger: Logger, address: ListeningAddress = ListeningAddress(), onListening: @escaping @Sendable (ListeningAddress.Place) async -> Void = { _ in }
+        logger: Logger, address: ListeningAddress = ListeningAddress(),
+        onListening: @escaping @Sendable (ListeningAddress.Place) async -> Void = { _ in }
     ) {
         place = ListeningAddress.Place(host: host, port: port)
         self.responder = LimitedResponder(inner: responder, limits: limits, failure: failure, meter: RequestMeter(role: role))

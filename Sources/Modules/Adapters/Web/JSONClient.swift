@@ -41,6 +41,13 @@ package struct JSONClient: Sendable {
         }
     }
 
+    /// The process's connections. A refused connection is told at once: whether to try again is decided here, not there.
+    package static let shared: HTTPClient = {
+        var configuration = HTTPClient.Configuration(redirectConfiguration: .disallow, timeout: .init(connect: .seconds(5)))
+        configuration.connectionPool.retryConnectionEstablishment = false
+        return HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
+    }()
+
     /// Without a trailing slash.
     package let baseURL: String
     private let client: HTTPClient
@@ -52,7 +59,7 @@ package struct JSONClient: Sendable {
     ///   - client: The process's shared one unless a test has its own.
     ///   - timeout: For one try, the whole answer included.
     package init(
-        baseURL: String, client: HTTPClient = .shared, timeout: Duration = .seconds(30), retry: RetryPolicy = RetryPolicy(),
+        baseURL: String, client: HTTPClient = JSONClient.shared, timeout: Duration = .seconds(30), retry: RetryPolicy = RetryPolicy(),
         maxAnswerBytes: Int = 256 << 20
     ) {
         self.baseURL = baseURL.hasSuffix("/") ? String(baseURL.dropLast()) : baseURL

@@ -23,10 +23,11 @@ struct Arguments: Sendable {
             if values[pair.name] == nil { names.append(pair.name) }
             values[pair.name, default: []].append(.string(pair.value))
         }
-        json = .object(names.map { name in
-            let all = values[name] ?? []
-            return JSONValue.Member(name, all.count == 1 ? all[0] : .array(all))
-        })
+        json = .object(
+            names.map { name in
+                let all = values[name] ?? []
+                return JSONValue.Member(name, all.count == 1 ? all[0] : .array(all))
+            })
         bodySize = 0
         place = ""
     }

@@ -33,7 +33,8 @@ struct ArtifactRoutes: Sendable {
                 return Response.json(Reply.empty.json)
             }
             for refused in ["mpu/create", "mpu/complete", "mpu/abort", "presigned"] {
-                router.on(RouterPath("\(prefix)/2.0/mlflow-artifacts/\(refused)/**"), method: refused == "presigned" ? .get : .post) { _, _ -> Response in
+                router.on(RouterPath("\(prefix)/2.0/mlflow-artifacts/\(refused)/**"), method: refused == "presigned" ? .get : .post) {
+                    _, _ -> Response in
                     throw TrackingError(.notImplemented, "\(refused) is not supported; send and fetch files with PUT and GET")
                 }
             }
@@ -141,7 +142,8 @@ enum MediaKind {
     }
 
     private static let text: Set<String> = [
-        "txt", "log", "json", "jsonl", "yaml", "yml", "csv", "tsv", "md", "py", "xml", "toml", "ini", "cfg", "html", "htm", "svg", "js", "css", "sh",
+        "txt", "log", "json", "jsonl", "yaml", "yml", "csv", "tsv", "md", "py", "xml", "toml", "ini", "cfg", "html", "htm", "svg", "js",
+        "css", "sh",
         "sql", "swift",
     ]
 

@@ -83,7 +83,10 @@ struct Pages: Sendable {
         let rows = runs.map { run -> [HTML] in
             let values = Dictionary(run.metrics.map { ($0.key, $0.value) }) { first, _ in first }
             let texts = Dictionary(run.params.map { ($0.key, $0.value) }) { first, _ in first }
-            return ["<a href=\"/runs/\(run.info.id)\">\(run.info.name)</a>", status(run.info.status), time(run.info.startTime), duration(run.info)]
+            return [
+                "<a href=\"/runs/\(run.info.id)\">\(run.info.name)</a>", status(run.info.status), time(run.info.startTime),
+                duration(run.info),
+            ]
                 + metrics.map { key -> HTML in values[key].map { "\(NumberText.short($0))" } ?? .empty }
                 + params.map { key -> HTML in texts[key].map { "\(shortened($0))" } ?? .empty }
         }
@@ -99,9 +102,11 @@ struct Pages: Sendable {
             [.text("Fact"), .text("Value")],
             rows: [
                 ["Status", Self.status(run.info.status)], ["Started", Self.time(run.info.startTime)], ["Took", Self.duration(run.info)],
-                ["Run id", "<code>\(run.info.id)</code>"], ["User", "\(run.info.user)"], ["Artefacts", "<code>\(run.info.artifactURI)</code>"],
+                ["Run id", "<code>\(run.info.id)</code>"], ["User", "\(run.info.user)"],
+                ["Artefacts", "<code>\(run.info.artifactURI)</code>"],
             ])
-        let params = TableMarkup([.text("Parameter"), .text("Value")], rows: run.params.map { ["\($0.key)", "\($0.value)"] }, whenEmpty: "No parameters.")
+        let params = TableMarkup(
+            [.text("Parameter"), .text("Value")], rows: run.params.map { ["\($0.key)", "\($0.value)"] }, whenEmpty: "No parameters.")
         let metrics = TableMarkup(
             [.text("Metric"), .number("Latest"), .number("Step")],
             rows: run.metrics.map { ["\($0.key)", "\(NumberText.short($0.value, digits: 7))", "\($0.step)"] }, whenEmpty: "No metrics.")
@@ -147,7 +152,10 @@ struct Pages: Sendable {
             let path = URLText.encode(prefix + entry.name)
             return entry.isDirectory
                 ? ["<a href=\"?path=\(path)\">\(entry.name)/</a>", .empty]
-                : ["<a href=\"/get-artifact?run_id=\(run.info.id)&path=\(path)\">\(entry.name)</a>", "\(NumberText.bytes(entry.byteCount))"]
+                : [
+                    "<a href=\"/get-artifact?run_id=\(run.info.id)&path=\(path)\">\(entry.name)</a>",
+                    "\(NumberText.bytes(entry.byteCount))",
+                ]
         }
         let up: HTML = folder.isEmpty ? .empty : "<p>In <code>\(folder)</code> · <a href=\"?\">up to the top</a></p>"
         return up + TableMarkup([.text("Name"), .number("Size")], rows: rows, whenEmpty: "No files.").render()
@@ -196,7 +204,9 @@ struct Pages: Sendable {
         return .page(
             Page(
                 title: model.name, navigation: Self.navigation, trail: [Page.Link("Models", "/models")],
-                body: "\(description)\(Self.tags(model.tags))<h2>Versions</h2>\(table.render())<h2>Audit of aliases</h2>\(auditTable.render())"))
+                body:
+                    "\(description)\(Self.tags(model.tags))<h2>Versions</h2>\(table.render())<h2>Audit of aliases</h2>\(auditTable.render())"
+            ))
     }
 
     // MARK: Small pieces

@@ -7,7 +7,8 @@ extension Route {
         Route(.post, path: "registered-models/create") { service, arguments in
             let now = service.now()
             let model = try await service.registry.createModel(
-                name: arguments.text("name"), description: arguments.optionalText("description") ?? "", tags: arguments.pairs("tags"), now: now)
+                name: arguments.text("name"), description: arguments.optionalText("description") ?? "", tags: arguments.pairs("tags"),
+                now: now)
             await service.publish(RegistryEvent(.modelCreated, model: model.name, time: now))
             return .message("registered_model") { $0.model(model) }
         },
@@ -86,7 +87,8 @@ extension Route {
         },
         Route(.get, path: "registered-models/promotions") { service, arguments in
             let records = try await service.registry.promotions(
-                model: arguments.text("name"), limit: Validation.maxResults(arguments.optionalInt("max_results"), default: 100, limit: 1_000))
+                model: arguments.text("name"),
+                limit: Validation.maxResults(arguments.optionalInt("max_results"), default: 100, limit: 1_000))
             return .object { $0.list("promotions", records) { $0.promotion($1) } }
         },
     ]
@@ -171,7 +173,9 @@ extension Route {
         },
     ]
 
-    private static func number(_ arguments: Arguments) throws(TrackingError) -> Int { try RegistryValidation.number(arguments.text("version")) }
+    private static func number(_ arguments: Arguments) throws(TrackingError) -> Int {
+        try RegistryValidation.number(arguments.text("version"))
+    }
 }
 
 extension TrackService {
@@ -183,7 +187,9 @@ extension TrackService {
             let place = try await store.run(id: String(run)).info.artifactURI
             return parts.count > 1 ? place + "/" + parts[1] : place
         }
-        if version.source.hasPrefix("models:/m-") { return try await store.loggedModel(id: String(version.source.dropFirst(8))).artifactURI }
+        if version.source.hasPrefix("models:/m-") {
+            return try await store.loggedModel(id: String(version.source.dropFirst(8))).artifactURI
+        }
         return version.source
     }
 }

@@ -125,7 +125,8 @@ extension Route {
         let runs = try arguments.texts("run_ids") + arguments.texts("run_id")
         guard !runs.isEmpty else { throw arguments.missing("run_ids") }
         guard runs.count <= 100 else {
-            throw TrackingError(.invalidParameter, "GetMetricHistoryBulk request must specify at most 100 run_ids. Received \(runs.count) run_ids.")
+            throw TrackingError(
+                .invalidParameter, "GetMetricHistoryBulk request must specify at most 100 run_ids. Received \(runs.count) run_ids.")
         }
         return runs
     }
@@ -135,7 +136,8 @@ extension Route {
             let datasets = try arguments.objects("datasets") { (input) throws(TrackingError) in
                 let dataset = try input.object("dataset")
                 return DatasetInput(
-                    name: try dataset.text("name"), digest: try dataset.text("digest"), sourceType: try dataset.optionalText("source_type") ?? "",
+                    name: try dataset.text("name"), digest: try dataset.text("digest"),
+                    sourceType: try dataset.optionalText("source_type") ?? "",
                     source: try dataset.optionalText("source") ?? "", schema: try dataset.optionalText("schema"),
                     profile: try dataset.optionalText("profile"), tags: try input.pairs("tags"))
             }

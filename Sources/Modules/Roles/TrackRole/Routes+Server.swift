@@ -13,7 +13,8 @@ extension Route {
                 writer.field("artifact_serving_enabled", true)
                 for name in [
                     "workspaces_enabled", "trace_archival_enabled", "multipart_uploads_enabled", "multipart_downloads_enabled",
-                    "presigned_upload_run_id_supported", "presigned_upload_model_id_supported", "model_artifact_presigned_downloads_supported",
+                    "presigned_upload_run_id_supported", "presigned_upload_model_id_supported",
+                    "model_artifact_presigned_downloads_supported",
                     "artifacts_presigned_only",
                 ] { writer.field(name, false) }
                 writer.key("features_enabled")

@@ -6,7 +6,8 @@ enum RegistryGrammars {
     private static let optionalTags: Set = ["mlflow.prompt.is_prompt"]
 
     static let models: SearchGrammar = {
-        let tags = SearchGrammar.Collection(.text, table: "registered_model_tags @", condition: "@.model = m.name AND @.key = ?", optionalKeys: optionalTags)
+        let tags = SearchGrammar.Collection(
+            .text, table: "registered_model_tags @", condition: "@.model = m.name AND @.key = ?", optionalKeys: optionalTags)
         let updated = SearchGrammar.Attribute(.number, "m.last_update_time")
         let created = SearchGrammar.Attribute(.number, "m.creation_time")
         return SearchGrammar(
@@ -20,7 +21,8 @@ enum RegistryGrammars {
 
     static let versions: SearchGrammar = {
         let tags = SearchGrammar.Collection(
-            .text, table: "model_version_tags @", condition: "@.model = v.model AND @.number = v.number AND @.key = ?", optionalKeys: optionalTags)
+            .text, table: "model_version_tags @", condition: "@.model = v.model AND @.number = v.number AND @.key = ?",
+            optionalKeys: optionalTags)
         let updated = SearchGrammar.Attribute(.number, "v.last_update_time")
         let created = SearchGrammar.Attribute(.number, "v.creation_time")
         let number = SearchGrammar.Attribute(.number, "v.number")

@@ -14,8 +14,9 @@ extension RegistryStore {
             let previous = try Self.aliased(model, alias, db)
             try db.execute(sql: "INSERT OR REPLACE INTO model_aliases VALUES (?, ?, ?)", arguments: [model, alias, number])
             try db.execute(sql: "UPDATE registered_models SET last_update_time = ? WHERE name = ?", arguments: [now, model])
-            try Self.keep(PromotionRecord(
-                model: model, alias: alias, previous: previous, number: number, promotion: promotion, time: now), db)
+            try Self.keep(
+                PromotionRecord(
+                    model: model, alias: alias, previous: previous, number: number, promotion: promotion, time: now), db)
         }
     }
 
@@ -29,8 +30,9 @@ extension RegistryStore {
             guard let previous = try Self.aliased(model, alias, db) else { return false }
             try db.execute(sql: "DELETE FROM model_aliases WHERE model = ? AND alias = ?", arguments: [model, alias])
             try db.execute(sql: "UPDATE registered_models SET last_update_time = ? WHERE name = ?", arguments: [now, model])
-            try Self.keep(PromotionRecord(
-                model: model, alias: alias, previous: previous, number: nil, promotion: promotion, time: now), db)
+            try Self.keep(
+                PromotionRecord(
+                    model: model, alias: alias, previous: previous, number: nil, promotion: promotion, time: now), db)
             return true
         }
     }
@@ -52,7 +54,8 @@ extension RegistryStore {
     /// Alias moves of a model, newest first.
     package func promotions(model: String, limit: Int = 100) async throws(TrackingError) -> [PromotionRecord] {
         try await database.read { db in
-            try Row.fetchAll(db, sql: "SELECT * FROM promotions WHERE model = ? ORDER BY id DESC LIMIT ?", arguments: [model, limit]).map { row in
+            try Row.fetchAll(db, sql: "SELECT * FROM promotions WHERE model = ? ORDER BY id DESC LIMIT ?", arguments: [model, limit]).map {
+                row in
                 PromotionRecord(
                     model: row["model"], alias: row["alias"], previous: row["previous"], number: row["number"],
                     promotion: Promotion(actor: row["actor"], reason: row["reason"], verdict: row["verdict"]), time: row["time"])

@@ -28,7 +28,9 @@ extension RegistryStore {
         return try await database.write { db in
             _ = try Self.model(new.model, db)
             let number = try Int.fetchOne(
-                db, sql: "UPDATE registered_models SET next_version = next_version + 1, last_update_time = ? WHERE name = ? RETURNING next_version - 1",
+                db,
+                sql:
+                    "UPDATE registered_models SET next_version = next_version + 1, last_update_time = ? WHERE name = ? RETURNING next_version - 1",
                 arguments: [now, new.model])
             guard let number else { throw TrackingError(.doesNotExist, "Registered Model with name=\(new.model) not found") }
             try db.execute(
@@ -62,7 +64,9 @@ extension RegistryStore {
         return try await changeVersion(model, number, now) { db in
             if archivesOthers {
                 guard ["Staging", "Production"].contains(stage) else {
-                    throw TrackingError(.invalidParameter, "Model version transition cannot archive existing model versions because '\(stage)' is not an Active stage.")
+                    throw TrackingError(
+                        .invalidParameter,
+                        "Model version transition cannot archive existing model versions because '\(stage)' is not an Active stage.")
                 }
                 try db.execute(
                     sql: "UPDATE model_versions SET stage = 'Archived', last_update_time = ? WHERE model = ? AND stage = ? AND number != ?",
@@ -155,6 +159,7 @@ extension RegistryStore {
     }
 
     private static func setTag(_ tag: KeyValue, _ model: String, _ number: Int, _ db: Database) throws {
-        try db.execute(sql: "INSERT OR REPLACE INTO model_version_tags VALUES (?, ?, ?, ?)", arguments: [model, number, tag.key, tag.value])
+        try db.execute(
+            sql: "INSERT OR REPLACE INTO model_version_tags VALUES (?, ?, ?, ?)", arguments: [model, number, tag.key, tag.value])
     }
 }

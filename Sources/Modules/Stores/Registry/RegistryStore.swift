@@ -47,7 +47,9 @@ package struct RegistryStore: Sendable {
         }
     }
 
-    package func describeModel(name: String, _ description: String, now: EventTime.Milliseconds) async throws(TrackingError) -> RegisteredModel {
+    package func describeModel(name: String, _ description: String, now: EventTime.Milliseconds) async throws(TrackingError)
+        -> RegisteredModel
+    {
         try await changeModel(name, now) { db in
             try db.execute(sql: "UPDATE registered_models SET description = ? WHERE name = ?", arguments: [description, name])
         }
@@ -113,7 +115,8 @@ package struct RegistryStore: Sendable {
     }
 
     static func model(_ name: String, _ db: Database) throws -> RegisteredModel {
-        guard let row = try Row.fetchOne(db.cachedStatement(sql: "SELECT * FROM registered_models WHERE name = ?"), arguments: [name]) else {
+        guard let row = try Row.fetchOne(db.cachedStatement(sql: "SELECT * FROM registered_models WHERE name = ?"), arguments: [name])
+        else {
             throw TrackingError(.doesNotExist, "Registered Model with name=\(Validation.shown(name)) not found")
         }
         let tags = try Row.fetchAll(db, sql: "SELECT key, value FROM registered_model_tags WHERE model = ? ORDER BY key", arguments: [name])

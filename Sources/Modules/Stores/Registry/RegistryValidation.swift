@@ -7,7 +7,8 @@ package enum RegistryValidation {
         guard !name.isEmpty else { throw TrackingError(.invalidParameter, "Registered model name cannot be empty.") }
         guard !name.contains("/"), !name.contains(":"), name != ".", name != "..", !name.utf8.contains(0) else {
             throw TrackingError(
-                .invalidParameter, "Invalid model name: '\(Validation.shown(name))'. It cannot contain '/' or ':' and cannot be '.' or '..'.")
+                .invalidParameter,
+                "Invalid model name: '\(Validation.shown(name))'. It cannot contain '/' or ':' and cannot be '.' or '..'.")
         }
         try Validation.length(name, limit: 256, "Registered model name")
     }
@@ -21,7 +22,8 @@ package enum RegistryValidation {
     package static func alias(_ alias: String) throws(TrackingError) {
         guard !alias.isEmpty else { throw TrackingError(.invalidParameter, "Registered model alias name cannot be empty.") }
         try Validation.length(alias, limit: 255, "Registered model alias name")
-        guard alias.unicodeScalars.allSatisfy({ $0.properties.isAlphabetic || $0.properties.numericType != nil || $0 == "_" || $0 == "-" }) else {
+        guard alias.unicodeScalars.allSatisfy({ $0.properties.isAlphabetic || $0.properties.numericType != nil || $0 == "_" || $0 == "-" })
+        else {
             throw TrackingError(
                 .invalidParameter,
                 "Invalid alias name: '\(alias)'. Names may only contain alphanumerics, underscores (_) and dashes (-).")
@@ -66,7 +68,8 @@ package enum RegistryValidation {
             throw refuse("A local path cannot be a source on a tracking server; log the model to a run and use its artefact URI.")
         }
         let scheme = source[..<colon]
-        guard scheme.utf8.count > 1, scheme.utf8.allSatisfy({ $0.isLetterOrDigit || $0 == UInt8(ascii: "-") || $0 == UInt8(ascii: "+") }) else {
+        guard scheme.utf8.count > 1, scheme.utf8.allSatisfy({ $0.isLetterOrDigit || $0 == UInt8(ascii: "-") || $0 == UInt8(ascii: "+") })
+        else {
             throw refuse("It has no scheme.")
         }
         // An escape may hide another escape.
@@ -76,7 +79,8 @@ package enum RegistryValidation {
             if next == decoded { break }
             decoded = next
         }
-        guard !decoded.utf8.contains(0), !decoded.contains("\\"), !decoded.split(whereSeparator: { "/?#".contains($0) }).contains("..") else {
+        guard !decoded.utf8.contains(0), !decoded.contains("\\"), !decoded.split(whereSeparator: { "/?#".contains($0) }).contains("..")
+        else {
             throw refuse("It must not contain '..'.")
         }
         if source.hasPrefix("runs:/"), !run.isEmpty {

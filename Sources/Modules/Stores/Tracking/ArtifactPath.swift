@@ -9,7 +9,8 @@ package enum ArtifactPath {
         var decoded = text
         // What decodes to a way out is refused, however often it was encoded.
         for _ in 0..<4 {
-            guard !decoded.contains("\\"), !decoded.hasPrefix("/"), !decoded.split(separator: "/").contains(where: { $0 == ".." || $0 == "." }),
+            guard !decoded.contains("\\"), !decoded.hasPrefix("/"),
+                !decoded.split(separator: "/").contains(where: { $0 == ".." || $0 == "." }),
                 !decoded.unicodeScalars.contains(where: { $0.value < 0x20 || $0.value == 0x7F })
             else { throw invalid }
             guard let next = URLText.decode(decoded), next != decoded else { break }

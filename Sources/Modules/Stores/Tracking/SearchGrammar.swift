@@ -100,7 +100,9 @@ package struct SearchGrammar: Sendable {
         return (attribute.wrapper?.replacing("@", with: test) ?? test, values)
     }
 
-    private func test(_ sql: String, _ kind: Kind, _ comparison: SearchFilter.Comparison) throws(TrackingError) -> (String, StatementArguments) {
+    private func test(_ sql: String, _ kind: Kind, _ comparison: SearchFilter.Comparison) throws(TrackingError) -> (
+        String, StatementArguments
+    ) {
         switch (comparison.op, comparison.literal, kind) {
         case (.isNull, _, _): return ("\(sql) IS NULL", [])
         case (.isNotNull, _, _): return ("\(sql) IS NOT NULL", [])

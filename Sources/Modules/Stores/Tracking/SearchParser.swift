@@ -55,7 +55,8 @@ struct SearchParser {
         let (entity, key) = try identifier()
         let isAscending = takeWord("ASC") || !takeWord("DESC")
         guard current == .end else {
-            throw TrackingError(.invalidParameter, "Invalid order_by clause '\(Validation.shown(source))': expected ASC or DESC after the name")
+            throw TrackingError(
+                .invalidParameter, "Invalid order_by clause '\(Validation.shown(source))': expected ASC or DESC after the name")
         }
         return SearchOrder(entity: entity, key: key, isAscending: isAscending)
     }
@@ -94,7 +95,9 @@ struct SearchParser {
             guard takeWord("NULL") else { throw refuse("expected NULL after IS") }
             return isNegated ? .isNotNull : .isNull
         }
-        if case .symbol(let symbol) = current, let op = SearchFilter.Operator(rawValue: symbol == "==" ? "=" : symbol == "<>" ? "!=" : symbol) {
+        if case .symbol(let symbol) = current,
+            let op = SearchFilter.Operator(rawValue: symbol == "==" ? "=" : symbol == "<>" ? "!=" : symbol)
+        {
             next += 1
             return op
         }
@@ -214,8 +217,9 @@ struct SearchParser {
         var end = at
         if end < text.count, text[end] == "-" || text[end] == "+" { end += 1 }
         guard end < text.count, ("0"..."9").contains(text[end]) || text[end] == "." else { return nil }
-        while end < text.count, ("0"..."9").contains(text[end]) || text[end] == "." || text[end] == "e" || text[end] == "E"
-            || ((text[end] == "-" || text[end] == "+") && (text[end - 1] == "e" || text[end - 1] == "E"))
+        while end < text.count,
+            ("0"..."9").contains(text[end]) || text[end] == "." || text[end] == "e" || text[end] == "E"
+                || ((text[end] == "-" || text[end] == "+") && (text[end - 1] == "e" || text[end - 1] == "E"))
         { end += 1 }
         guard end == text.count || !isNamePart(text[end]) else { return nil }
         var digits = String.UnicodeScalarView()

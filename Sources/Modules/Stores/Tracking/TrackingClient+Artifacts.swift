@@ -78,7 +78,8 @@ extension TrackingClient {
     /// The path at the server's proxy behind an artefact URI.
     private func proxyPath(_ uri: String, _ path: String) throws(TrackingFailure) -> String {
         guard uri.hasPrefix(TrackingStore.artifactScheme) else {
-            throw TrackingFailure(HTTPFailure(.badRequest, during: "artefacts of \(uri): only the server's own (mlflow-artifacts:) are reached"))
+            throw TrackingFailure(
+                HTTPFailure(.badRequest, during: "artefacts of \(uri): only the server's own (mlflow-artifacts:) are reached"))
         }
         let root = uri.dropFirst(TrackingStore.artifactScheme.count).drop { $0 == "/" }
         return path.isEmpty ? String(root) : root + "/" + path

@@ -16,7 +16,8 @@ package struct TrackingFailure: Error, CustomStringConvertible {
     package var description: String { refusal.map { "\(cause.operation): \($0)" } ?? cause.description }
 
     private static func refusal(in body: [UInt8]) -> TrackingError? {
-        guard let json = try? JSONReader.read(body), let code = json["error_code"]?.string.flatMap({ TrackingError.Code(rawValue: $0) }) else {
+        guard let json = try? JSONReader.read(body), let code = json["error_code"]?.string.flatMap({ TrackingError.Code(rawValue: $0) })
+        else {
             return nil
         }
         return TrackingError(code, json["message"]?.string ?? "")

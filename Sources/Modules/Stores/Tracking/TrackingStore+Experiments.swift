@@ -60,13 +60,15 @@ extension TrackingStore {
             guard experiment.stage != stage else {
                 let wanted = stage == .active ? "deleted" : "active"
                 throw TrackingError(
-                    .invalidParameter, "The experiment \(id) must be in the '\(wanted)' state. Current state is \(experiment.stage.rawValue).")
+                    .invalidParameter,
+                    "The experiment \(id) must be in the '\(wanted)' state. Current state is \(experiment.stage.rawValue).")
             }
             let isDeleted = stage == .deleted
             try db.execute(
                 sql: "UPDATE experiments SET deleted = ?, last_update_time = ? WHERE id = ?", arguments: [isDeleted, now, number])
             try db.execute(
-                sql: "UPDATE runs SET deleted = ?, deleted_time = ? WHERE experiment = ?", arguments: [isDeleted, isDeleted ? now : nil, number])
+                sql: "UPDATE runs SET deleted = ?, deleted_time = ? WHERE experiment = ?",
+                arguments: [isDeleted, isDeleted ? now : nil, number])
         }
     }
 
@@ -121,7 +123,8 @@ extension TrackingStore {
             db.cachedStatement(sql: "SELECT key, value FROM experiment_tags WHERE experiment = ? ORDER BY key"), arguments: [id])
         return Experiment(
             id: String(id), name: row["name"], artifactLocation: row["artifact_location"], stage: row["deleted"] ? .deleted : .active,
-            creationTime: row["creation_time"], lastUpdateTime: row["last_update_time"], tags: tags.map { KeyValue($0["key"], $0["value"]) })
+            creationTime: row["creation_time"], lastUpdateTime: row["last_update_time"], tags: tags.map { KeyValue($0["key"], $0["value"]) }
+        )
     }
 
     static func checkActive(_ id: Int64, _ db: Database) throws {

@@ -7,7 +7,8 @@ extension TrackingStore {
     /// Records which data and which logged models a run read.
     package func logInputs(run id: String, datasets: [DatasetInput], models: [String]) async throws(TrackingError) {
         guard datasets.count <= Self.maxDatasets else {
-            throw TrackingError(.invalidParameter, "At most \(Self.maxDatasets) datasets can be logged in one request; got \(datasets.count)")
+            throw TrackingError(
+                .invalidParameter, "At most \(Self.maxDatasets) datasets can be logged in one request; got \(datasets.count)")
         }
         for dataset in datasets {
             try Validation.length(dataset.name, limit: 500, "Dataset name")
@@ -24,7 +25,8 @@ extension TrackingStore {
             let run = try Self.activeRun(id, db)
             for dataset in datasets {
                 try db.execute(
-                    sql: "INSERT OR IGNORE INTO datasets (experiment, name, digest, source_type, source, schema, profile) VALUES (?, ?, ?, ?, ?, ?, ?)",
+                    sql:
+                        "INSERT OR IGNORE INTO datasets (experiment, name, digest, source_type, source, schema, profile) VALUES (?, ?, ?, ?, ?, ?, ?)",
                     arguments: [
                         run.experiment, dataset.name, dataset.digest, dataset.sourceType, dataset.source, dataset.schema, dataset.profile,
                     ])
@@ -50,7 +52,8 @@ extension TrackingStore {
         try await database.write { db in
             let run = try Self.activeRun(id, db)
             for model in models {
-                try db.execute(sql: "INSERT OR REPLACE INTO run_models VALUES (?, 'out', ?, ?)", arguments: [run.seq, model.modelID, model.step])
+                try db.execute(
+                    sql: "INSERT OR REPLACE INTO run_models VALUES (?, 'out', ?, ?)", arguments: [run.seq, model.modelID, model.step])
             }
         }
     }

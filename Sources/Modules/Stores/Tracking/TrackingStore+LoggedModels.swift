@@ -3,7 +3,8 @@ import GRDB
 
 extension TrackingStore {
     package func createLoggedModel(
-        experiment: String, name: String?, type: String, sourceRun: String, params: [KeyValue], tags: [KeyValue], now: EventTime.Milliseconds
+        experiment: String, name: String?, type: String, sourceRun: String, params: [KeyValue], tags: [KeyValue],
+        now: EventTime.Milliseconds
     ) async throws(TrackingError) -> LoggedModel {
         let number = try Validation.experimentID(experiment)
         let given = name.flatMap { $0.isEmpty ? nil : $0 }
@@ -32,13 +33,16 @@ extension TrackingStore {
         try await database.read { try Self.loggedModel(id, $0) }
     }
 
-    package func finalizeLoggedModel(id: String, status: LoggedModelStatus, now: EventTime.Milliseconds) async throws(TrackingError) -> LoggedModel {
+    package func finalizeLoggedModel(id: String, status: LoggedModelStatus, now: EventTime.Milliseconds) async throws(TrackingError)
+        -> LoggedModel
+    {
         try await changeModel(id, now) { seq, db in
             try db.execute(sql: "UPDATE logged_models SET status = ? WHERE seq = ?", arguments: [status.rawValue, seq])
         }
     }
 
-    package func setLoggedModelTags(id: String, _ tags: [KeyValue], now: EventTime.Milliseconds) async throws(TrackingError) -> LoggedModel {
+    package func setLoggedModelTags(id: String, _ tags: [KeyValue], now: EventTime.Milliseconds) async throws(TrackingError) -> LoggedModel
+    {
         for tag in tags { try Validation.tag(tag) }
         return try await changeModel(id, now) { seq, db in try Self.setModelPairs("logged_model_tags", tags, seq, db) }
     }
@@ -151,7 +155,8 @@ extension TrackingStore {
         guard !name.contains(where: { "/:.%\"'".contains($0) }) else {
             throw TrackingError(
                 .invalidParameter,
-                "Invalid model name (\(Validation.shown(name))) provided. Model name must be a non-empty string and cannot contain the following characters: ('/', ':', '.', '%', '\"', \"'\")")
+                "Invalid model name (\(Validation.shown(name))) provided. Model name must be a non-empty string and cannot contain the following characters: ('/', ':', '.', '%', '\"', \"'\")"
+            )
         }
     }
 

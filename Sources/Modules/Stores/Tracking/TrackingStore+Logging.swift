@@ -8,7 +8,9 @@ extension TrackingStore {
     ///
     /// An observation that is already there is dropped, so a repeated batch changes nothing.
     /// - Throws: `invalidParameter` when a parameter has another value already.
-    package func logBatch(run id: String, metrics: [Metric] = [], params: [KeyValue] = [], tags: [KeyValue] = []) async throws(TrackingError) {
+    package func logBatch(run id: String, metrics: [Metric] = [], params: [KeyValue] = [], tags: [KeyValue] = [])
+        async throws(TrackingError)
+    {
         try Self.checkBatch(metrics, params, tags)
         try await database.write { db in
             let row = try Self.activeRun(id, db)
@@ -40,7 +42,9 @@ extension TrackingStore {
             (metrics.count + params.count + tags.count, maxBatchItems, "metrics, params and tags"),
         ] where count > limit {
             throw TrackingError(
-                .invalidParameter, "A batch logging request can contain at most \(limit) \(what). Got \(count) \(what). Please split up \(what) across multiple requests and try again.")
+                .invalidParameter,
+                "A batch logging request can contain at most \(limit) \(what). Got \(count) \(what). Please split up \(what) across multiple requests and try again."
+            )
         }
         for (index, metric) in metrics.enumerated() { try Validation.metric(metric, at: "metrics[\(index)].name") }
         for (index, param) in params.enumerated() { try Validation.param(param, at: "params[\(index)].key") }
@@ -60,7 +64,8 @@ extension TrackingStore {
             guard known == param.value else {
                 throw TrackingError(
                     .invalidParameter,
-                    "Changing param values is not allowed. Param with key='\(param.key)' was already logged with value='\(known)' for run ID='\(id)'. Attempted logging new value '\(param.value)'.")
+                    "Changing param values is not allowed. Param with key='\(param.key)' was already logged with value='\(known)' for run ID='\(id)'. Attempted logging new value '\(param.value)'."
+                )
             }
             return
         }

@@ -6,14 +6,16 @@ extension TrackingStore {
     ///   - name: `nil` for a random one. It is also kept as the tag `mlflow.runName`; when only the tag names the run, the tag counts.
     ///   - now: The start when the client states none.
     package func createRun(
-        experiment: String, user: String = "", name: String?, startTime: EventTime.Milliseconds?, tags: [KeyValue], now: EventTime.Milliseconds
+        experiment: String, user: String = "", name: String?, startTime: EventTime.Milliseconds?, tags: [KeyValue],
+        now: EventTime.Milliseconds
     ) async throws(TrackingError) -> Run {
         let number = try Validation.experimentID(experiment)
         for tag in tags { try Validation.tag(tag) }
         let tagged = tags.last { $0.key == Self.nameTag }?.value
         if let name, !name.isEmpty, let tagged, tagged != name {
             throw TrackingError(
-                .invalidParameter, "Both 'run_name' argument and 'mlflow.runName' tag are specified, but with different values ('\(name)' and '\(tagged)').")
+                .invalidParameter,
+                "Both 'run_name' argument and 'mlflow.runName' tag are specified, but with different values ('\(name)' and '\(tagged)').")
         }
         var generator = SystemRandomNumberGenerator()
         let given = [name, tagged].compactMap { $0 }.first { !$0.isEmpty }
@@ -132,7 +134,8 @@ extension TrackingStore {
         try each("SELECT t.run, n.name, t.value FROM tags t JOIN names n ON n.id = t.key WHERE t.run \(all)") { run, row in
             run.tags.append(KeyValue(row["name"], row["value"]))
         }
-        try each("SELECT i.run, i.tags, d.* FROM run_datasets i JOIN datasets d ON d.id = i.dataset WHERE i.run \(all) ORDER BY d.id") { run, row in
+        try each("SELECT i.run, i.tags, d.* FROM run_datasets i JOIN datasets d ON d.id = i.dataset WHERE i.run \(all) ORDER BY d.id") {
+            run, row in
             run.datasets.append(try datasetInput(row))
         }
         try each("SELECT run, direction, model, step FROM run_models WHERE run \(all)") { run, row in

@@ -25,7 +25,8 @@ extension TrackingStore {
         let sort = try Self.runGrammar.order(terms)
         let offset = try PageToken.offset(of: search.pageToken)
         let limit = search.maxResults
-        let rows = "r.experiment IN (\(experiments.map(String.init).joined(separator: ","))) AND \(search.view.condition("r")) AND \(filter.sql)"
+        let rows =
+            "r.experiment IN (\(experiments.map(String.init).joined(separator: ","))) AND \(search.view.condition("r")) AND \(filter.sql)"
         let general = """
             SELECT r.seq FROM runs r\(sort.joins) WHERE \(rows)
             ORDER BY \((sort.terms + ["r.start_time DESC", "r.id"]).joined(separator: ", ")) LIMIT ? OFFSET ?

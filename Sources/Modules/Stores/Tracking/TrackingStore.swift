@@ -17,7 +17,8 @@ package struct TrackingStore: Sendable {
     package func prepare(now: EventTime.Milliseconds) async throws(TrackingError) {
         try await database.write { db in
             try db.execute(
-                sql: "INSERT OR IGNORE INTO experiments VALUES (0, 'Default', ?, 0, ?, ?)", arguments: [Self.artifactScheme + "0", now, now])
+                sql: "INSERT OR IGNORE INTO experiments VALUES (0, 'Default', ?, 0, ?, ?)",
+                arguments: [Self.artifactScheme + "0", now, now])
         }
     }
 

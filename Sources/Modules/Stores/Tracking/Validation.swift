@@ -9,18 +9,25 @@ package enum Validation {
         }
         guard key.unicodeScalars.count <= 250 else {
             throw TrackingError(
-                .invalidParameter, "\(what) name '\(shown(key))' for parameter '\(place)' had length \(key.unicodeScalars.count), which exceeded length limit of 250")
+                .invalidParameter,
+                "\(what) name '\(shown(key))' for parameter '\(place)' had length \(key.unicodeScalars.count), which exceeded length limit of 250"
+            )
         }
-        guard key.unicodeScalars.allSatisfy({ $0.properties.isAlphabetic || $0.properties.numericType != nil || "_-. :/".unicodeScalars.contains($0) })
+        guard
+            key.unicodeScalars.allSatisfy({
+                $0.properties.isAlphabetic || $0.properties.numericType != nil || "_-. :/".unicodeScalars.contains($0)
+            })
         else {
             throw TrackingError(
                 .invalidParameter,
-                "Invalid value \"\(shown(key))\" for parameter '\(place)' supplied: Names may only contain alphanumerics, underscores (_), dashes (-), periods (.), spaces ( ), colon(:) and slashes (/).")
+                "Invalid value \"\(shown(key))\" for parameter '\(place)' supplied: Names may only contain alphanumerics, underscores (_), dashes (-), periods (.), spaces ( ), colon(:) and slashes (/)."
+            )
         }
         guard isNormalisedPath(key) else {
             throw TrackingError(
                 .invalidParameter,
-                "Invalid value \"\(shown(key))\" for parameter '\(place)' supplied: Names may be treated as files in certain cases, and must not resolve to other names when treated as such.")
+                "Invalid value \"\(shown(key))\" for parameter '\(place)' supplied: Names may be treated as files in certain cases, and must not resolve to other names when treated as such."
+            )
         }
     }
 
@@ -55,7 +62,8 @@ package enum Validation {
         try key(metric.key, "Metric", at: place)
         guard metric.timestamp >= 0 else {
             throw TrackingError(
-                .invalidParameter, "Invalid value \(metric.timestamp) for parameter 'timestamp' supplied: it must be at least 0. \(seeDocs)")
+                .invalidParameter, "Invalid value \(metric.timestamp) for parameter 'timestamp' supplied: it must be at least 0. \(seeDocs)"
+            )
         }
     }
 
@@ -90,7 +98,9 @@ package enum Validation {
 
     static func isWord(_ byte: UInt8) -> Bool {
         switch byte {
-        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "_"): true
+        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "0")...UInt8(ascii: "9"),
+            UInt8(ascii: "_"):
+            true
         default: false
         }
     }
@@ -103,7 +113,8 @@ package enum Validation {
         guard let asked else { return standard }
         guard asked >= 1, asked <= Int64(limit) else {
             throw TrackingError(
-                .invalidParameter, "Invalid value \(asked) for parameter 'max_results' supplied. It must be at least 1 and at most \(limit).")
+                .invalidParameter,
+                "Invalid value \(asked) for parameter 'max_results' supplied. It must be at least 1 and at most \(limit).")
         }
         return Int(asked)
     }
