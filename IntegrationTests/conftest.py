@@ -1,8 +1,10 @@
 """Black-box tests: they start the built binary and talk to it as a user would."""
 
+import hashlib
 import json
 import os
 import pathlib
+import shutil
 import signal
 import socket
 import sqlite3
@@ -17,6 +19,9 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 SHARED = ROOT.parent / "shared"
 BINARY = pathlib.Path(os.environ.get("MLOPS_BINARY", ROOT / ".build/debug/mlops"))
 XRP_ETH = SHARED / "data/trades/xrp_eth_trades.parquet"
+MODEL = "crypto-price-10m"
+# Clients tell nobody what they do here.
+os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
 
 
 def free_port():
@@ -77,11 +82,60 @@ class Mlops:
                 process.kill()
                 process.wait()
 
+    @staticmethod
+    def log(process):
+        return pathlib.Path(process.log_path).read_text(errors="replace")
+
+    def wait_for_log(self, process, text, seconds=60.0):
+        return wait_for(lambda: text in self.log(process), f"\"{text}\" in the log", seconds, process)
+
+    @staticmethod
+    def terminate(process, seconds=20):
+        """Asks a process to end and returns its status; fails when it does not end in time."""
+        process.send_signal(signal.SIGTERM)
+        return process.wait(seconds)
+
+    @staticmethod
+    def kill(process):
+        process.kill()
+        process.wait()
+
+    def endpoint(self):
+        """The URL of the tracking server of the directory, once there is one."""
+        found = wait_for(lambda: (self.data / "endpoints.json").exists() and (self.data / "endpoints.json").read_text(),
+                         "endpoints.json")
+        return json.loads(found)["track"]
+
     # The log as it lies on disk, read without the binary: see docs/architecture.md for the layout.
+
+    def query(self, sql, *values):
+        database = sqlite3.connect(f"file:{self.data}/log.sqlite?mode=ro", uri=True, timeout=10)
+        try:
+            return database.execute(sql, values).fetchall()
+        except sqlite3.OperationalError:
+            # Another process makes the tables at this moment.
+            return []
+        finally:
+            database.close()
+
+    def end(self, topic):
+        """Records that a topic has been given, all partitions together."""
+        if not (self.data / "log.sqlite").exists():
+            return 0
+        found = self.query("SELECT sum(ends.next) FROM ends JOIN topics ON id = topic WHERE name = ?", topic)
+        return (found and found[0][0]) or 0
+
+    def committed(self, group, topic):
+        """Records that a group has gone past, all partitions together."""
+        if not (self.data / "log.sqlite").exists():
+            return 0
+        found = self.query(
+            "SELECT sum(offsets.next) FROM offsets JOIN topics ON id = topic WHERE consumer = ? AND name = ?", group, topic)
+        return (found and found[0][0]) or 0
 
     def records(self, topic):
         """(partition, offset, timestamp, key, value, headers) of every record, in partition and offset order."""
-        database = sqlite3.connect(f"file:{self.data}/log.sqlite?mode=ro", uri=True)
+        database = sqlite3.connect(f"file:{self.data}/log.sqlite?mode=ro", uri=True, timeout=10)
         try:
             found = database.execute("SELECT id, compacted FROM topics WHERE name = ?", (topic,)).fetchone()
             assert found, f"no topic {topic}"
@@ -97,6 +151,14 @@ class Mlops:
 
     def rows(self, topic):
         return [json.loads(record[4]) for record in self.records(topic) if record[4] is not None]
+
+
+    def by_key(self, topic):
+        """Per key its sequence of (timestamp, value bytes): what parity promises."""
+        found = {}
+        for _, _, timestamp, key, value, _ in self.records(topic):
+            found.setdefault(key, []).append((timestamp, value))
+        return found
 
 
 def decode(partition, base, data):
@@ -120,20 +182,64 @@ def decode(partition, base, data):
         base += 1
 
 
-@pytest.fixture
-def mlops(tmp_path):
+@pytest.fixture(scope="session")
+def binary(tmp_path_factory):
+    """The binary as it is when the tests begin: a build that runs meanwhile does not change it."""
+    global BINARY
     assert BINARY.exists(), f"{BINARY} is not built"
+    BINARY = pathlib.Path(shutil.copy2(BINARY, tmp_path_factory.mktemp("binary") / "mlops"))
+
+
+@pytest.fixture
+def mlops(tmp_path, binary):
     runner = Mlops(tmp_path)
     yield runner
     runner.stop_all()
 
 
+@pytest.fixture(scope="module")
+def module_mlops(tmp_path_factory, binary):
+    """One runner for all tests of a file."""
+    runner = Mlops(tmp_path_factory.mktemp("module"))
+    yield runner
+    runner.stop_all()
+
+
+CRYPTO = ROOT / "examples/crypto"
+
+
 @pytest.fixture
 def crypto():
-    return ROOT / "examples/crypto"
+    return CRYPTO
 
 
-@pytest.fixture
+def project_copy(directory, *changes, example=CRYPTO):
+    """The example's project file in `directory`, each (old, new) text changed in it exactly once."""
+    text = (example / "mlops.yaml").read_text()
+    for old, new in changes:
+        assert text.count(old) == 1, f"the project file has {old!r} {text.count(old)} times"
+        text = text.replace(old, new)
+    directory.mkdir(parents=True, exist_ok=True)
+    (directory / "mlops.yaml").write_text(text)
+    return directory
+
+
+def json_text(value):
+    """A value in the one JSON form of docs/reference/topics.md, written from that page alone."""
+    if value is None or isinstance(value, (bool, int)):
+        return json.dumps(value)
+    if isinstance(value, float):
+        return repr(value if value != 0 else 0.0)
+    return json.dumps(value, ensure_ascii=False)
+
+
+def values_hash(features):
+    """SHA-256 of the inputs as a JSON object."""
+    text = "{" + ",".join(f"{json_text(name)}:{json_text(value)}" for name, value in features.items()) + "}"
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+@pytest.fixture(scope="session")
 def xrp_eth():
     if not XRP_ETH.exists():
         pytest.skip("the real trades are not on this machine")
