@@ -30,12 +30,13 @@ import Testing
             input: ViewSchema(key: [("pair", .string)], declared: [("pair", .string), ("price", .double)], metadata: .event))
     }
 
-    private func worker(_ log: EventLog, instance: String = "monitor") throws -> MonitorWorker {
+    /// - Parameter time: Wall time; one that is killed leaves a lease that runs out after ten seconds.
+    private func worker(_ log: EventLog, at time: Int64 = 0) throws -> MonitorWorker {
         MonitorWorker(
             MonitorEngineTests.settings(baseline: "close"),
-            plan: .init(predictionsTopic: "predictions", labelView: try candles(), instance: instance), log: log,
+            plan: .init(predictionsTopic: "predictions", labelView: try candles()), log: log,
             reference: { _ in try Table([Column("price", doubles: (0..<200).map { Double($0 % 50) })]) },
-            logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }), wall: { 0 })
+            logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }), wall: { time })
     }
 
     /// Predictions of two versions and the rows that answer them, for three pairs.
@@ -77,7 +78,7 @@ import Testing
             var pieces: MonitorEngine?
             for part in 0..<5 {
                 try await fill(log, minutes: part * 30..<(part + 1) * 30)
-                let worker = try worker(log)
+                let worker = try worker(log, at: Int64(part) * 10_000)
                 try await worker.drain()
                 pieces = await worker.snapshot
             }
@@ -96,11 +97,15 @@ import Testing
     @Test func `a second monitor waits while the first one lives`() async throws {
         try await withLog { log in
             try await fill(log, minutes: 0..<20)
-            let first = try worker(log), second = try worker(log, instance: "second")
+            let first = try worker(log), second = try worker(log)
             #expect(try await first.drain() == 120)
             try await fill(log, minutes: 20..<30)
-            #expect(try await second.drain() == 0)
+            await #expect(throws: MonitorWorker.Held(model: "m")) { try await second.drain() }
             #expect(try await first.drain() == 60)
+            try await first.release()
+            try await fill(log, minutes: 30..<40)
+            #expect(try await second.drain() == 60)
+            #expect(await second.snapshot.counts.predictions == 120)
         }
     }
 

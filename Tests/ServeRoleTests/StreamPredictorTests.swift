@@ -20,10 +20,11 @@ import Testing
                 binding: FeatureBinding(loaded, columns: fixture.view.schema.columns.map(\.name), current: ServeFixture.hashes)))
     }
 
-    private func predictor(_ slot: ModelSlot, _ fixture: ServeFixture) -> StreamPredictor {
+    /// - Parameter time: Wall time; one that is killed leaves leases that run out after ten seconds.
+    private func predictor(_ slot: ModelSlot, _ fixture: ServeFixture, at time: Int64 = 5_000_000) -> StreamPredictor {
         StreamPredictor(
             slot: slot, view: fixture.view, log: fixture.log, predictionsTopic: "predictions", metrics: ServeMetrics(model: "m"),
-            logger: ServeFixture.logger, wall: { 5_000_000 }, instance: "test")
+            logger: ServeFixture.logger, wall: { time }, instance: "test")
     }
 
     private func texts(_ fixture: ServeFixture) async throws -> [String] {
@@ -35,12 +36,30 @@ import Testing
             let slot = try slot(3, in: fixture)
             for round in 1...4 {
                 for pair in ["a", "b", "c"] { try await fixture.put(pair, Double(round), at: Int64(round) * 60_000) }
-                let predictor = predictor(slot, fixture)
+                let predictor = predictor(slot, fixture, at: Int64(round) * 10_000)
                 try await predictor.open(from: .beginning)
                 #expect(try await predictor.drain() == 3)
                 #expect(try await predictor.drain() == 0)
             }
             #expect(try await fixture.predictions().count == 12)
+        }
+    }
+
+    @Test func `what another process holds is left to it, until its lease runs out`() async throws {
+        try await ServeFixture.run { fixture in
+            let slot = try slot(3, in: fixture)
+            let first = predictor(slot, fixture, at: 0), second = predictor(slot, fixture, at: 9_999), third = predictor(slot, fixture, at: 10_000)
+            try await first.open(from: .beginning)
+            try await fixture.put("a", 1, at: 60_000)
+            try await second.open(from: .beginning)
+            #expect(await !second.hasAll)
+            #expect(try await second.drain() == 0)
+            try await third.open(from: .beginning)
+            #expect(await third.hasAll)
+            #expect(try await third.drain() == 1)
+            try await fixture.put("a", 2, at: 120_000)
+            await #expect(throws: EventLogError.self) { try await first.drain() }
+            #expect(try await fixture.predictions().count == 1)
         }
     }
 
@@ -64,7 +83,9 @@ import Testing
         try await ServeFixture.run { fixture in
             try await fixture.put("a", 1, at: 60_000)
             let slot = try slot(3, in: fixture)
-            try await predictor(slot, fixture).open(from: .latest)
+            let first = predictor(slot, fixture)
+            try await first.open(from: .latest)
+            try await first.release()
             try await fixture.put("a", 2, at: 120_000)
             let restarted = predictor(slot, fixture)
             try await restarted.open(from: .beginning)

@@ -60,6 +60,7 @@ package struct MonitorRole: Service {
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask {
                 do { try await cancelWhenGracefulShutdown { try await follow() } } catch is CancellationError {}
+                try await worker.release()
             }
             if let host { group.addTask { try await host.run() } }
             do {

@@ -38,6 +38,7 @@ package actor MonitorWorker {
     private let reference: @Sendable (ModelVersion) async throws -> Table?
     private let logger: Logger
     private let wall: @Sendable () -> EventTime.Milliseconds
+    private let owner: String
     private let fresh: MonitorEngine
     private var engine: MonitorEngine
     private var input: MergedInput?
@@ -64,6 +65,7 @@ package actor MonitorWorker {
         self.reference = reference
         self.logger = logger
         self.wall = wall
+        owner = EventLog.ownerName(plan.instance)
         fresh = MonitorEngine(settings)
         engine = fresh
         metrics = MonitorMetrics(model: settings.model)
@@ -74,17 +76,27 @@ package actor MonitorWorker {
     /// What is known now.
     package var snapshot: MonitorEngine { engine }
 
+    /// Another process monitors this model from this log.
+    package struct Held: Error, Equatable, CustomStringConvertible {
+        package let model: String
+        package var description: String { "another process monitors model \"\(model)\" from this log" }
+    }
+
     /// Takes everything that the topics hold now, and judges drift.
-    /// - Returns: Records taken; 0 also while another process monitors.
+    /// - Returns: Records taken.
+    /// - Throws: ``Held`` while another process monitors.
     @discardableResult
     package func drain() async throws -> Int {
+        guard try await open() else { throw Held(model: fresh.settings.model) }
         let total = try await takeAll()
         tellDrift()
         return total
     }
 
+    /// - Returns: Records taken; 0 also while another process monitors.
     private func takeAll() async throws -> Int {
-        guard try await open(), var input else { return 0 }
+        if ContinuousClock.now - renewed > Self.renewal || input == nil, try await !open() { return 0 }
+        guard var input else { return 0 }
         let ends = try await input.ends(), names = input.featureNames
         var total = 0
         while !Task.isCancelled {
@@ -114,6 +126,8 @@ package actor MonitorWorker {
                 let taken = try await takeAll()
                 if revision > judged, ContinuousClock.now - judgedAt > Self.driftInterval { tellDrift() }
                 if taken > 0 { continue }
+                // While another process monitors, asking for the lease now and then is enough.
+                if lease == nil { try await Task.sleep(for: .seconds(1)) }
             } catch let error as EventLogError {
                 if case .fenced = error.code {
                     logger.warning("another process monitors now", metadata: ["model": "\(fresh.settings.model)"])
@@ -127,13 +141,18 @@ package actor MonitorWorker {
         }
     }
 
+    /// Gives the right to monitor back, so that the next process need not wait for it.
+    package func release() async throws {
+        if let lease { try await log.release(lease) }
+        forget()
+    }
+
     /// Takes or renews the right to monitor, and puts the saved state back when it is new.
     /// - Returns: Whether this process has it.
     private func open() async throws -> Bool {
         renewed = .now
         let held = try await log.acquire(
-            group: group, topic: plan.predictionsTopic, partition: 0, owner: EventLog.ownerName(plan.instance), now: wall(),
-            timeToLive: Self.leaseTime)
+            group: group, topic: plan.predictionsTopic, partition: 0, owner: owner, now: wall(), timeToLive: Self.leaseTime)
         if held != lease { forget() }
         lease = held
         guard held != nil else { return false }

@@ -99,6 +99,7 @@ package struct ServeRole: Service {
             }
             group.addTask {
                 do { try await cancelWhenGracefulShutdown { try await keepUp() } } catch is CancellationError {}
+                for stream in streams { try await stream.release() }
                 return .upkeep
             }
             group.addTask {
@@ -133,8 +134,12 @@ package struct ServeRole: Service {
     }
 
     /// From where on stream prediction counts; call it before the rows come that should be predicted.
+    /// - Throws: ``StreamPredictor/Error/held(_:)`` while another process predicts some of the stream.
     package func openStreams(from start: StreamPredictor.Start) async throws {
-        for stream in streams { try await stream.open(from: start) }
+        for stream in streams {
+            try await stream.open(from: start)
+            guard await stream.hasAll else { throw StreamPredictor.Error.held(stream.model) }
+        }
     }
 
     /// Predicts all rows that the view's topic holds and writes what waits, for a replay that must end.

@@ -14,10 +14,13 @@ package actor StreamPredictor {
     package enum Error: Swift.Error, CustomStringConvertible {
         case noModel(String)
         case otherDefinitions(ModelVersion, columns: [String])
+        /// Another process predicts some of the stream.
+        case held(String)
 
         package var description: String {
             switch self {
             case .noModel(let name): "model \"\(name)\" is not loaded"
+            case .held(let name): "another process predicts the stream for model \"\(name)\""
             case .otherDefinitions(let version, let columns):
                 "\(version) was trained on other definitions of: \(columns.joined(separator: ", "))"
             }
@@ -39,6 +42,7 @@ package actor StreamPredictor {
     private let owner: String
     private var leases: [Int: Lease] = [:]
     private var positions: [Int: Int64] = [:]
+    private var partitions = 0
     private var renewed = ContinuousClock.now
     private var start = Start.latest
     private var pausedFor: ModelVersion?
@@ -70,7 +74,8 @@ package actor StreamPredictor {
         self.start = start
         renewed = .now
         let known = Set(try await log.state(namespace: startNamespace).map(\.key))
-        for partition in 0..<(try await log.partitions(of: topic)) {
+        partitions = try await log.partitions(of: topic)
+        for partition in 0..<partitions {
             let lease = try await log.acquire(
                 group: group, topic: topic, partition: partition, owner: owner, now: wall(), timeToLive: Self.leaseTime)
             if lease == nil || lease != leases[partition] { positions[partition] = nil }
@@ -86,6 +91,17 @@ package actor StreamPredictor {
             }
             positions[partition] = try await log.committed(group: group, topic: topic, partition: partition)
         }
+    }
+
+    /// Whether this process has every partition.
+    var hasAll: Bool { positions.count == partitions }
+    nonisolated var model: String { slot.name }
+
+    /// Gives the partitions back, so that the next process need not wait for them.
+    package func release() async throws {
+        for lease in leases.values { try await log.release(lease) }
+        leases = [:]
+        positions = [:]
     }
 
     /// Predicts everything that the view's topic holds now.
