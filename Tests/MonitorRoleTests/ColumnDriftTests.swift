@@ -58,9 +58,10 @@ import Testing
 
     @Test func `an emptied column, an unknown one and one of another kind are error rows, and the others are judged`() throws {
         let numbers = normal(300, seed: 3)
-        let reference = DriftReference(try .init([
-            .init("good", doubles: numbers), .init("empty", doubles: numbers), .init("text", doubles: numbers),
-        ]))
+        let reference = DriftReference(
+            try .init([
+                .init("good", doubles: numbers), .init("empty", doubles: numbers), .init("text", doubles: numbers),
+            ]))
         let verdict = try #require(
             DriftVerdict(
                 ["good", "empty", "text", "unknown"], reference: reference,
@@ -80,7 +81,9 @@ import Testing
     @Test(arguments: [(0.49, false), (0.5, true), (0.51, true)])
     func `the data has drifted from the declared share on`(share: Double, expected: Bool) {
         func column(_ score: Double) -> ColumnDrift {
-            ColumnDrift("x", reference: sample([0, 1, 2, 3, 4, 5, 6]), current: sample(score > 0 ? [90, 91, 92, 93, 94, 95, 96] : [0, 1, 2, 3, 4, 5, 6]), method: .ks)
+            ColumnDrift(
+                "x", reference: sample([0, 1, 2, 3, 4, 5, 6]),
+                current: sample(score > 0 ? [90, 91, 92, 93, 94, 95, 96] : [0, 1, 2, 3, 4, 5, 6]), method: .ks)
         }
         let drifted = Int((share * 100).rounded())
         let columns = (0..<100).map { column($0 < drifted ? 1 : 0) }

@@ -20,7 +20,8 @@ import Testing
         features: [(name: String, value: Value)] = [("price", .double(9))]
     ) throws -> MonitoredPrediction {
         MonitoredPrediction(
-            entity: try entity.map { try EntityKey([.string($0)]) }, requestedAt: time + 5, featureTime: time, predictedFor: time + 10 * minute,
+            entity: try entity.map { try EntityKey([.string($0)]) }, requestedAt: time + 5, featureTime: time,
+            predictedFor: time + 10 * minute,
             model: model, version: version, features: features, output: output)
     }
 
@@ -121,7 +122,9 @@ import Testing
             try .init(["price", "sma", "target", "prediction"].map { .init($0, doubles: reference) }))
         for row in 0..<300 {
             let time = Int64(row) * Self.minute, isBefore = row < 150
-            if !isBefore { engine.take(try Self.prediction(at: time, output: Double(row % 50), features: [("price", .double(Double(row % 50)))])) }
+            if !isBefore {
+                engine.take(try Self.prediction(at: time, output: Double(row % 50), features: [("price", .double(Double(row % 50)))]))
+            }
             // Only what came before the first prediction looks otherwise.
             engine.take(row: [.double(Double(row % 50) + (isBefore ? 1_000 : 0))], names: ["sma"], at: time)
         }

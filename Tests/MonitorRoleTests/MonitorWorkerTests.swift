@@ -45,7 +45,8 @@ import Testing
             for pair in ["a", "b", "c"] {
                 let time = Int64(minute) * Self.minute
                 let entity = try EntityKey([.string(pair)])
-                let row = "{\"pair\":\"\(pair)\",\"close\":\(minute % 13).0,\"window_start_ms\":\(time - Self.minute),\"window_end_ms\":\(time),\"is_final\":true,\"synthetic\":false}"
+                let row =
+                    "{\"pair\":\"\(pair)\",\"close\":\(minute % 13).0,\"window_start_ms\":\(time - Self.minute),\"window_end_ms\":\(time),\"is_final\":true,\"synthetic\":false}"
                 try await log.append([Record(key: entity.bytes, value: Array(row.utf8), timestamp: time - Self.minute)], to: "candles")
                 let prediction = Prediction(
                     id: "\(minute)\(pair)", entity: entity, requestedAt: time, featureTime: time, predictedFor: time + 10 * Self.minute,

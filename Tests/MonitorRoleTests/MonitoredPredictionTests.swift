@@ -15,7 +15,8 @@ import Testing
         #expect(
             read
                 == MonitoredPrediction(
-                    entity: prediction.entity, requestedAt: 7, featureTime: 5, predictedFor: 6, model: "m", version: "12", features: features,
+                    entity: prediction.entity, requestedAt: 7, featureTime: 5, predictedFor: 6, model: "m", version: "12",
+                    features: features,
                     output: -0.25))
     }
 
@@ -29,7 +30,8 @@ import Testing
     }
 
     @Test func `an output that is no number and features that were not kept are missing`() throws {
-        let text = #"{"requested_at_ms":1,"feature_time_ms":2,"predicted_for_ms":3,"model":"m","version":"1","features":null,"output":null}"#
+        let text =
+            #"{"requested_at_ms":1,"feature_time_ms":2,"predicted_for_ms":3,"model":"m","version":"1","features":null,"output":null}"#
         let read = try MonitoredPrediction(key: nil, value: Array(text.utf8))
         #expect(read.output == nil)
         #expect(read.features.isEmpty)

@@ -50,7 +50,8 @@ struct ServeFixture {
     }
 
     func put(_ pair: String, _ price: Double, at end: Int64, isFinal: Bool = true) async throws {
-        let text = "{\"pair\":\"\(pair)\",\"price\":\(price),\"double_price\":\(price * 2),\"window_start_ms\":\(end - 60_000),\"window_end_ms\":\(end),\"is_final\":\(isFinal),\"synthetic\":false}"
+        let text =
+            "{\"pair\":\"\(pair)\",\"price\":\(price),\"double_price\":\(price * 2),\"window_start_ms\":\(end - 60_000),\"window_end_ms\":\(end),\"is_final\":\(isFinal),\"synthetic\":false}"
         let record = Record(key: Array(pair.utf8), value: Array(text.utf8), timestamp: end - 60_000)
         try await log.commit(
             LogUnit(group: "", outputs: [.init(topic: "rows", records: [record]), .init(topic: "rows.latest", records: [record])]))

@@ -37,14 +37,16 @@ import Testing
     }
 
     @Test(arguments: [
-        #"{"inputs":{"price":[1.5,2],"trades":[2,3],"side":["buy",null]}}"#, #"{"inputs":{"price":[[1.5],[2]],"trades":[2,3],"side":["buy",null]}}"#,
+        #"{"inputs":{"price":[1.5,2],"trades":[2,3],"side":["buy",null]}}"#,
+        #"{"inputs":{"price":[[1.5],[2]],"trades":[2,3],"side":["buy",null]}}"#,
         #"{"inputs":[[1.5,2,"buy"],[2,3,null]]}"#,
     ])
     func `columns mean the same as rows`(text: String) throws {
         #expect(
             try parse(text)
                 == PredictRequest(
-                    layout: .columns, instances: [.features([.double(1.5), .int(2), .string("buy")]), .features([.double(2), .int(3), .null])]))
+                    layout: .columns,
+                    instances: [.features([.double(1.5), .int(2), .string("buy")]), .features([.double(2), .int(3), .null])]))
     }
 
     @Test func `scalars of the column format are one row`() throws {
@@ -80,31 +82,49 @@ import Testing
         ("instances = [1]", "JSON Parse error: Invalid value. expected a value at offset: 0"),
         ("[1]", "JSON Value: [1] Is not object"),
         ("{}", "Missing 'inputs' or 'instances' key"),
-        (#"{"instances":[],"inputs":[]}"#,
-            #"JSON Value: {"instances":[],"inputs":[]} Not formatted correctly expecting only one of 'inputs' or 'instances' keys to exist "#),
+        (
+            #"{"instances":[],"inputs":[]}"#,
+            #"JSON Value: {"instances":[],"inputs":[]} Not formatted correctly expecting only one of 'inputs' or 'instances' keys to exist "#
+        ),
         (#"{"instances":1}"#, #"JSON Value: {"instances":1} Excepting 'instances' to be an list/array"#),
         (#"{"instances":[]}"#, #"JSON Value: {"instances":[]} No values in 'instances' array"#),
-        (#"{"signature_name":7,"instances":[[1,2,"x"]]}"#,
-            #"JSON Value: {"signature_name":7,"instances":[[1,2,"x"]]} not formatted correctly. 'signature_name' key must be a string value."#),
+        (
+            #"{"signature_name":7,"instances":[[1,2,"x"]]}"#,
+            #"JSON Value: {"signature_name":7,"instances":[[1,2,"x"]]} not formatted correctly. 'signature_name' key must be a string value."#
+        ),
         (#"{"signature_name":"x","instances":[[1,2,"x"]]}"#, #"Serving signature name: "x" not found in signature def"#),
-        (#"{"instances":[["x",2,"y"]]}"#,
-            #"Failed to process element: 0 key: price of 'instances' list. Error: JSON Value: "x" Type: String is not of expected type: float"#),
-        (#"{"instances":[{"price":1,"trades":2.5,"side":"y"}]}"#,
-            "Failed to process element: 0 key: trades of 'instances' list. Error: JSON Value: 2.5 Type: Number is not of expected type: int64"),
-        (#"{"instances":[[1,2,"y"],[1,2,3]]}"#,
-            "Failed to process element: 1 key: side of 'instances' list. Error: JSON Value: 3 Type: Number is not of expected type: string"),
-        (#"{"instances":[[1,2,"y"],[1,2]]}"#,
-            "Failed to process element: 1 of 'instances' list. Error: Encountered list at unexpected size: 2 at level: 0 expected size: 3"),
+        (
+            #"{"instances":[["x",2,"y"]]}"#,
+            #"Failed to process element: 0 key: price of 'instances' list. Error: JSON Value: "x" Type: String is not of expected type: float"#
+        ),
+        (
+            #"{"instances":[{"price":1,"trades":2.5,"side":"y"}]}"#,
+            "Failed to process element: 0 key: trades of 'instances' list. Error: JSON Value: 2.5 Type: Number is not of expected type: int64"
+        ),
+        (
+            #"{"instances":[[1,2,"y"],[1,2,3]]}"#,
+            "Failed to process element: 1 key: side of 'instances' list. Error: JSON Value: 3 Type: Number is not of expected type: string"
+        ),
+        (
+            #"{"instances":[[1,2,"y"],[1,2]]}"#,
+            "Failed to process element: 1 of 'instances' list. Error: Encountered list at unexpected size: 2 at level: 0 expected size: 3"
+        ),
         (#"{"instances":[{"price":1,"trades":2,"side":"y"},[1,2,"y"]]}"#, "Expecting object but got list at item 1 of input list"),
         (#"{"instances":[[1,2,"y"],{"price":1,"trades":2,"side":"y"}]}"#, "Expecting value/list but got object at item 1 of input list"),
-        (#"{"instances":[{"price":1,"trades":2}]}"#,
-            #"Failed to process element: 0 of 'instances' list. JSON object: {"price":1,"trades":2} must only have keys: price,trades,side, or only: pair"#),
+        (
+            #"{"instances":[{"price":1,"trades":2}]}"#,
+            #"Failed to process element: 0 of 'instances' list. JSON object: {"price":1,"trades":2} must only have keys: price,trades,side, or only: pair"#
+        ),
         (#"{"inputs":{"price":[1],"trades":[2]}}"#, "Missing named input: side in 'inputs' object."),
         (#"{"inputs":{"price":[1,2],"trades":[2],"side":["a"]}}"#, "Expecting tensor size: 2 but got: 1 for input: trades"),
-        (#"{"inputs":{"price":["x"],"trades":[2],"side":["a"]}}"#,
-            #"JSON Value: "x" Type: String is not of expected type: float at row 0 of input price"#),
-        (#"{"inputs":[1,2,3]}"#,
-            "inputs is a plain value/list, but expecting an object as multiple input tensors required as per tensorinfo_map"),
+        (
+            #"{"inputs":{"price":["x"],"trades":[2],"side":["a"]}}"#,
+            #"JSON Value: "x" Type: String is not of expected type: float at row 0 of input price"#
+        ),
+        (
+            #"{"inputs":[1,2,3]}"#,
+            "inputs is a plain value/list, but expecting an object as multiple input tensors required as per tensorinfo_map"
+        ),
     ])
     func `what is wrong is said in the protocol's words, with row and column`(text: String, expected: String) {
         #expect(message(text) == expected)
@@ -112,7 +132,9 @@ import Testing
 
     @Test func `an unknown name comes with the nearest known one`() {
         let text = message(#"{"instances":[{"prise":1,"trades":2,"side":"y"}]}"#)
-        #expect(text.hasPrefix("Failed to process element: 0 key: prise of 'instances' list. Error: JSON object: does not have named input: prise"))
+        #expect(
+            text.hasPrefix(
+                "Failed to process element: 0 key: prise of 'instances' list. Error: JSON object: does not have named input: prise"))
         #expect(text.contains("price"))
     }
 

@@ -3,19 +3,20 @@ import Testing
 @testable import ServeRole
 
 @Suite struct ServePathTests {
-    @Test(arguments: [
-        ("GET", "/v1/models", .models), ("GET", "/V1/Models/", .models),
-        ("GET", "/v1/models/half", .status(model: "half", .latest)),
-        ("GET", "/v1/models/half/versions/3", .status(model: "half", .version(3))),
-        ("GET", "/v1/models/half/labels/stable", .status(model: "half", .label("stable"))),
-        ("GET", "/v1/models/half/metadata", .metadata(model: "half", .latest)),
-        ("GET", "/v1/models/half/versions/3/METADATA", .metadata(model: "half", .version(3))),
-        ("POST", "/v1/models/half:predict", .call(model: "half", .latest, .predict)),
-        ("POST", "/v1/models/Half%20two:PREDICT", .call(model: "Half two", .latest, .predict)),
-        ("POST", "/v1/models/half/versions/12:predict", .call(model: "half", .version(12), .predict)),
-        ("POST", "/v1/models/half/labels/champion:regress", .call(model: "half", .label("champion"), .regress)),
-        ("POST", "/v1/models/versions:classify", .call(model: "versions", .latest, .classify)),
-    ] as [(String, String, ServePath)])
+    @Test(
+        arguments: [
+            ("GET", "/v1/models", .models), ("GET", "/V1/Models/", .models),
+            ("GET", "/v1/models/half", .status(model: "half", .latest)),
+            ("GET", "/v1/models/half/versions/3", .status(model: "half", .version(3))),
+            ("GET", "/v1/models/half/labels/stable", .status(model: "half", .label("stable"))),
+            ("GET", "/v1/models/half/metadata", .metadata(model: "half", .latest)),
+            ("GET", "/v1/models/half/versions/3/METADATA", .metadata(model: "half", .version(3))),
+            ("POST", "/v1/models/half:predict", .call(model: "half", .latest, .predict)),
+            ("POST", "/v1/models/Half%20two:PREDICT", .call(model: "Half two", .latest, .predict)),
+            ("POST", "/v1/models/half/versions/12:predict", .call(model: "half", .version(12), .predict)),
+            ("POST", "/v1/models/half/labels/champion:regress", .call(model: "half", .label("champion"), .regress)),
+            ("POST", "/v1/models/versions:classify", .call(model: "versions", .latest, .classify)),
+        ] as [(String, String, ServePath)])
     func `every form of the protocol is understood, in any case`(method: String, path: String, expected: ServePath) throws {
         #expect(try ServePath.parse(method: method, path: path) == expected)
     }

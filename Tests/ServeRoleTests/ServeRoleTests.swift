@@ -57,7 +57,8 @@ import Web
             configuration.port = 0
             configuration.maxBodyBytes = 20_000
             let role = ServeRole(
-                configuration, serving: ServingDefinition(models: [.init(name: "m", alias: "champion")], featuresFrom: "rows", stream: false),
+                configuration,
+                serving: ServingDefinition(models: [.init(name: "m", alias: "champion")], featuresFrom: "rows", stream: false),
                 view: fixture.view, definitionHashes: hashes, source: registry.source, log: fixture.log,
                 metrics: MetricsRegistry(), readiness: Readiness(), logger: ServeFixture.logger, wall: { Self.now })
             if load { try await role.load() }
@@ -144,7 +145,8 @@ import Web
             let status = try await server.get("/v1/models/m")
             #expect(
                 status.text.hasPrefix(
-                    #"{"model_version_status":[{"version":"1","state":"AVAILABLE","status":{"error_code":"OK","error_message":""}}],"name":"m","ready":true"#))
+                    #"{"model_version_status":[{"version":"1","state":"AVAILABLE","status":{"error_code":"OK","error_message":""}}],"name":"m","ready":true"#
+                ))
             #expect(try await server.get("/v1/models").text == #"{"models":["m"]}"#)
             #expect(try await server.get("/").text == #"{"status":"alive"}"#)
             #expect(try await server.get("/v2/health/live").text == #"{"live":true}"#)

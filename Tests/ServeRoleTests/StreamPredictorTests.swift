@@ -12,7 +12,9 @@ import Testing
         return slot
     }
 
-    private func put(_ number: Int, hashes: [String: ContentHash] = ServeFixture.hashes, into slot: ModelSlot, _ fixture: ServeFixture) throws {
+    private func put(_ number: Int, hashes: [String: ContentHash] = ServeFixture.hashes, into slot: ModelSlot, _ fixture: ServeFixture)
+        throws
+    {
         let loaded = try ServeFixture.model(number, hashes: hashes)
         slot.put(
             ServedModel(
@@ -48,7 +50,8 @@ import Testing
     @Test func `what another process holds is left to it, until its lease runs out`() async throws {
         try await ServeFixture.run { fixture in
             let slot = try slot(3, in: fixture)
-            let first = predictor(slot, fixture, at: 0), second = predictor(slot, fixture, at: 9_999), third = predictor(slot, fixture, at: 10_000)
+            let first = predictor(slot, fixture, at: 0), second = predictor(slot, fixture, at: 9_999),
+                third = predictor(slot, fixture, at: 10_000)
             try await first.open(from: .beginning)
             try await fixture.put("a", 1, at: 60_000)
             try await second.open(from: .beginning)
@@ -74,7 +77,8 @@ import Testing
             #expect(record.timestamp == 120_000)
             let text = String(decoding: record.value ?? [], as: UTF8.self)
             let inputs = #"{"double_price":3.0,"price":1.5}"#
-            #expect(text.contains(#""requested_at_ms":5000000,"feature_time_ms":120000,"predicted_for_ms":720000,"model":"m","version":"3""#))
+            #expect(
+                text.contains(#""requested_at_ms":5000000,"feature_time_ms":120000,"predicted_for_ms":720000,"model":"m","version":"3""#))
             #expect(text.contains(#""features":\#(inputs),"values_hash":"\#(ContentHash(of: inputs).hex)","output":4.5}"#))
         }
     }
@@ -94,10 +98,24 @@ import Testing
         }
     }
 
+    @Test func `the latest start is where the stream stood when the first version came`() async throws {
+        try await ServeFixture.run { fixture in
+            let slot = ModelSlot(name: "m"), predictor = predictor(slot, fixture)
+            try await predictor.open(from: .latest)
+            try await fixture.put("a", 1, at: 60_000)
+            #expect(try await predictor.drain() == 0)
+            try put(1, into: slot, fixture)
+            try await predictor.open(from: .latest)
+            try await fixture.put("a", 2, at: 120_000)
+            #expect(try await predictor.drain() == 1)
+        }
+    }
+
     @Test func `rows that are not final and rows without a number give no prediction`() async throws {
         try await ServeFixture.run { fixture in
             try await fixture.put("a", 1, at: 60_000, isFinal: false)
-            let text = #"{"pair":"a","price":null,"double_price":2.0,"window_start_ms":0,"window_end_ms":60000,"is_final":true,"synthetic":true}"#
+            let text =
+                #"{"pair":"a","price":null,"double_price":2.0,"window_start_ms":0,"window_end_ms":60000,"is_final":true,"synthetic":true}"#
             try await fixture.log.append([Record(key: Array("a".utf8), value: Array(text.utf8), timestamp: 0)], to: "rows")
             let predictor = predictor(try slot(3, in: fixture), fixture)
             try await predictor.open(from: .beginning)
@@ -128,6 +146,7 @@ import Testing
         other["price"] = ContentHash(of: "price 2")
         #expect(FeatureBinding(loaded, columns: ["price", "double_price"], current: other).mismatched == ["price"])
         #expect(FeatureBinding(loaded, columns: ["price"], current: ServeFixture.hashes).mismatched == ["double_price"])
-        #expect(FeatureBinding(try ServeFixture.model(1, hashes: [:]), columns: ["price", "double_price"], current: other).mismatched.isEmpty)
+        #expect(
+            FeatureBinding(try ServeFixture.model(1, hashes: [:]), columns: ["price", "double_price"], current: other).mismatched.isEmpty)
     }
 }

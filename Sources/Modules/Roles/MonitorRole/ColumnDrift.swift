@@ -33,7 +33,9 @@ package struct ColumnDrift: Sendable, Equatable {
     static let missingRise = 0.05
 
     /// - Parameter method: As the project asks for; `auto` decides by the size of the reference.
-    package init(_ name: String, reference: DriftReference.Sample?, current: DriftReference.Sample, method: MonitoringDefinition.Drift.Method) {
+    package init(
+        _ name: String, reference: DriftReference.Sample?, current: DriftReference.Sample, method: MonitoringDefinition.Drift.Method
+    ) {
         self.name = name
         referenceMissing = reference?.missing ?? 0
         currentMissing = current.missing

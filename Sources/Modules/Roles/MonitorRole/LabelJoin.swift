@@ -4,11 +4,11 @@ package import Domain
 ///
 /// A prediction meets the label of its entity whose time equals the prediction's `predictedFor`; whichever comes first waits.
 /// Of the predictions of one version for one entity and time only the earliest asked for counts. A label that is null, or
-/// that has not come when event time has passed `predictedFor + wait`, is missing. Event time is the greatest time that
-/// was told, never the wall: the same records in the same order of time give the same outcome, live and in replay.
+/// that has not come when the entity's time has passed `predictedFor + wait`, is missing.
 ///
-/// Everything about one `predictedFor` lies in one bucket, which is dropped as a whole; memory is bounded by
-/// ``maxEntries``, beyond which the oldest buckets end early and their waiting predictions count as evicted.
+/// Each entity has its own clock, the greatest time that was told of it: partitions that are read one after the other make
+/// nobody late. An entity of which nothing is heard any more is given up when the others are ``silence`` beyond the wait.
+/// Memory is bounded by ``maxEntries``, beyond which the oldest times end early and their waiting predictions count as evicted.
 package struct LabelJoin: Sendable {
     package struct Waiting: Sendable, Equatable {
         package let version: String
@@ -69,20 +69,29 @@ package struct LabelJoin: Sendable {
         var count: Int { waiting.count + settled.count + (label == nil ? 0 : 1) }
     }
 
-    private typealias Bucket = [EntityKey: Entry]
+    private struct Entity {
+        /// The greatest time told of it.
+        var clock: EventTime.Milliseconds
+        var entries: [EventTime.Milliseconds: Entry] = [:]
+
+        var count: Int { entries.values.reduce(0) { $0 + $1.count } }
+    }
+
+    /// How far beyond the wait the others may be before a silent entity is given up.
+    package static var silence: EventTime.Milliseconds { 86_400_000 }
 
     /// Milliseconds of event time.
     package let wait: EventTime.Milliseconds
     package let maxEntries: Int
-    /// The greatest time told; `nil` before the first.
+    /// The greatest time told of any entity; `nil` before the first.
     package private(set) var now: EventTime.Milliseconds?
     /// Predictions, labels and marks that are held.
     package private(set) var count = 0
     /// Labels that came too late to count.
     package private(set) var lateLabels = 0
 
-    private var buckets: [EventTime.Milliseconds: Bucket] = [:]
-    private var changed: Set<EventTime.Milliseconds> = []
+    private var entities: [EntityKey: Entity] = [:]
+    private var changed: Set<EntityKey> = []
 
     /// - Parameters:
     ///   - wait: How long after `predictedFor` a label still counts.
@@ -93,28 +102,32 @@ package struct LabelJoin: Sendable {
     }
 
     /// Predictions that wait for their label.
-    package var waitingCount: Int { buckets.values.reduce(0) { $0 + $1.values.reduce(0) { $0 + $1.waiting.count } } }
+    package var waitingCount: Int {
+        entities.values.reduce(0) { sum, entity in sum + entity.entries.values.reduce(0) { $0 + $1.waiting.count } }
+    }
 
-    /// The truth about an entity at a time, as long as it is held: until event time has passed `time + wait`.
-    package func label(of entity: EntityKey, at time: EventTime.Milliseconds) -> Double? { buckets[time]?[entity]?.label ?? nil }
+    /// The truth about an entity at a time, as long as it is held: until the entity's time has passed `time + wait`.
+    package func label(of entity: EntityKey, at time: EventTime.Milliseconds) -> Double? {
+        entities[entity]?.entries[time]?.label ?? nil
+    }
 
     package mutating func add(_ prediction: Waiting, entity: EntityKey, predictedFor time: EventTime.Milliseconds) -> Reception {
-        guard !isOver(time) else { return .stale }
-        let known = buckets[time]?[entity]
+        guard !isOver(time, of: entity) else { return .stale }
+        let known = entities[entity]?.entries[time]
         guard known?.settled.contains(prediction.version) != true else { return .repeated }
         if let place = known?.waiting.firstIndex(where: { $0.version == prediction.version }) {
             guard let other = known?.waiting[place], prediction.requestedAt < other.requestedAt else { return .repeated }
-            buckets[time]?[entity]?.waiting[place] = prediction
-            changed.insert(time)
+            entities[entity]?.entries[time]?.waiting[place] = prediction
+            changed.insert(entity)
             return .replaced
         }
         count += 1
-        changed.insert(time)
+        changed.insert(entity)
         if case .some(let label) = known?.label {
-            buckets[time]?[entity]?.settled.append(prediction.version)
-            return .joined(Outcome(entity: entity, prediction: prediction, end: end(label, time)))
+            entities[entity]?.entries[time]?.settled.append(prediction.version)
+            return .joined(Outcome(entity: entity, prediction: prediction, end: end(label, entity, time)))
         }
-        buckets[time, default: [:]][entity, default: Entry()].waiting.append(prediction)
+        entities[entity, default: Entity(clock: prediction.featureTime)].entries[time, default: Entry()].waiting.append(prediction)
         return .waits
     }
 
@@ -122,11 +135,11 @@ package struct LabelJoin: Sendable {
     /// - Parameter label: `nil` for a null.
     /// - Returns: The predictions it settles, ordered by version.
     package mutating func add(label: Double?, entity: EntityKey, at time: EventTime.Milliseconds) -> [Outcome] {
-        guard !isOver(time) else {
+        guard !isOver(time, of: entity) else {
             lateLabels += 1
             return []
         }
-        var entry = buckets[time]?[entity] ?? Entry()
+        var entry = entities[entity]?.entries[time] ?? Entry()
         // The first word counts: a row that is written again says the same.
         guard entry.label == nil else { return [] }
         let met = entry.waiting.sorted { $0.version < $1.version }
@@ -134,32 +147,65 @@ package struct LabelJoin: Sendable {
         entry.settled += met.map(\.version)
         entry.waiting = []
         count += 1
-        changed.insert(time)
-        buckets[time, default: [:]][entity] = entry
-        return met.map { Outcome(entity: entity, prediction: $0, end: end(label, time)) }
+        changed.insert(entity)
+        entities[entity, default: Entity(clock: time)].entries[time] = entry
+        return met.map { Outcome(entity: entity, prediction: $0, end: end(label, entity, time)) }
     }
 
-    /// Tells that event time has come to `time`; an earlier one than before changes nothing.
-    /// - Returns: Predictions whose wait is over, and those given up for want of memory, oldest first.
-    package mutating func advance(to time: EventTime.Milliseconds) -> [Outcome] {
-        now = max(now ?? time, time)
+    /// Tells that an entity's time has come to `time`; an earlier one than before changes nothing.
+    /// - Returns: Its predictions whose wait is over, oldest first; now and then also those of entities that have gone silent,
+    ///   and what is given up for want of memory.
+    package mutating func advance(_ entity: EntityKey, to time: EventTime.Milliseconds) -> [Outcome] {
         var outcomes: [Outcome] = []
-        for key in buckets.keys.filter({ isOver($0) }).sorted() { outcomes += drop(key, as: .missing) }
-        while count > maxEntries, let oldest = buckets.keys.min() { outcomes += drop(oldest, as: .evicted) }
+        if let clock = entities[entity]?.clock, clock < time {
+            entities[entity]?.clock = time
+            changed.insert(entity)
+            let limit = time - wait
+            outcomes = drop(of: entity, as: .missing) { $0 < limit }
+        }
+        return outcomes + advance(to: time)
+    }
+
+    /// Tells that some time has come to `time`, of whomever.
+    package mutating func advance(to time: EventTime.Milliseconds) -> [Outcome] {
+        let before = now
+        now = max(before ?? time, time)
+        var outcomes: [Outcome] = []
+        // The silent are looked for once an hour of event time.
+        if let before, before.flooredQuotient(by: 3_600_000) < time.flooredQuotient(by: 3_600_000) {
+            let limit = time - wait - Self.silence
+            for entity in entities.keys.sorted() {
+                outcomes += drop(of: entity, as: .missing) { $0 < limit }
+                if entities[entity]?.entries.isEmpty == true { entities[entity] = nil }
+            }
+        }
+        return count > maxEntries ? outcomes + evict() : outcomes
+    }
+
+    /// Ends the oldest times until a tenth of the memory is free again, so that this is not asked for at every record.
+    private mutating func evict() -> [Outcome] {
+        var outcomes: [Outcome] = []
+        let goal = maxEntries - maxEntries / 10
+        for time in Set(entities.values.flatMap(\.entries.keys)).sorted() where count > goal {
+            for entity in entities.keys.sorted() { outcomes += drop(of: entity, as: .evicted) { $0 == time } }
+        }
         return outcomes
     }
 
-    private func isOver(_ time: EventTime.Milliseconds) -> Bool { now.map { $0 > time + wait } ?? false }
-
-    private func end(_ label: Double?, _ time: EventTime.Milliseconds) -> End {
-        label.map { .labelled($0, delay: max(0, (now ?? time) - time)) } ?? .missing
+    private func isOver(_ time: EventTime.Milliseconds, of entity: EntityKey) -> Bool {
+        entities[entity].map { $0.clock > time + wait } ?? false
     }
 
-    private mutating func drop(_ time: EventTime.Milliseconds, as end: End) -> [Outcome] {
-        guard let bucket = buckets.removeValue(forKey: time) else { return [] }
-        changed.insert(time)
+    private func end(_ label: Double?, _ entity: EntityKey, _ time: EventTime.Milliseconds) -> End {
+        label.map { .labelled($0, delay: max(0, (entities[entity]?.clock ?? time) - time)) } ?? .missing
+    }
+
+    private mutating func drop(of entity: EntityKey, as end: End, where isOver: (EventTime.Milliseconds) -> Bool) -> [Outcome] {
+        guard let times = entities[entity]?.entries.keys.filter(isOver), !times.isEmpty else { return [] }
+        changed.insert(entity)
         var outcomes: [Outcome] = []
-        for (entity, entry) in bucket.sorted(by: { $0.key < $1.key }) {
+        for time in times.sorted() {
+            guard let entry = entities[entity]?.entries.removeValue(forKey: time) else { continue }
             count -= entry.count
             outcomes += entry.waiting.sorted { $0.version < $1.version }.map { Outcome(entity: entity, prediction: $0, end: end) }
         }
@@ -170,30 +216,31 @@ package struct LabelJoin: Sendable {
 // MARK: State
 
 extension LabelJoin {
-    /// What changed since the last call, one entry a bucket; `nil` for one that is gone.
-    package mutating func takeChanges() -> [(key: EventTime.Milliseconds, value: [UInt8]?)] {
+    /// What changed since the last call, one entry an entity; `nil` for one that is gone.
+    package mutating func takeChanges() -> [(key: EntityKey, value: [UInt8]?)] {
         defer { changed = [] }
-        return changed.sorted().map { ($0, buckets[$0].map(Self.encode)) }
+        return changed.sorted().map { ($0, entities[$0].map(Self.encode)) }
     }
 
-    /// Puts a bucket back.
-    package mutating func restore(_ key: EventTime.Milliseconds, _ bytes: [UInt8]) throws(BinaryReader.Damaged) {
-        let bucket = try Self.decode(bytes)
-        count += bucket.values.reduce(0) { $0 + $1.count } - (buckets[key]?.values.reduce(0) { $0 + $1.count } ?? 0)
-        buckets[key] = bucket
+    /// Puts an entity back.
+    package mutating func restore(_ key: EntityKey, _ bytes: [UInt8]) throws(BinaryReader.Damaged) {
+        let entity = try Self.decode(bytes)
+        count += entity.count - (entities[key]?.count ?? 0)
+        entities[key] = entity
     }
 
-    /// Puts the clock and the count of late labels back.
+    /// Puts the greatest time and the count of late labels back.
     package mutating func restore(now: EventTime.Milliseconds?, lateLabels: Int) {
         self.now = now
         self.lateLabels = lateLabels
     }
 
-    private static func encode(_ bucket: Bucket) -> [UInt8] {
+    private static func encode(_ entity: Entity) -> [UInt8] {
         var writer = BinaryWriter()
-        writer.write(count: bucket.count)
-        for (entity, entry) in bucket.sorted(by: { $0.key < $1.key }) {
-            writer.write(entity.bytes)
+        writer.write(entity.clock)
+        writer.write(count: entity.entries.count)
+        for (time, entry) in entity.entries.sorted(by: { $0.key < $1.key }) {
+            writer.write(time)
             writer.write(count: entry.waiting.count)
             for waiting in entry.waiting {
                 writer.write(waiting.version)
@@ -210,10 +257,10 @@ extension LabelJoin {
         return writer.bytes
     }
 
-    private static func decode(_ bytes: [UInt8]) throws(BinaryReader.Damaged) -> Bucket {
-        var reader = BinaryReader(bytes), bucket: Bucket = [:]
+    private static func decode(_ bytes: [UInt8]) throws(BinaryReader.Damaged) -> Entity {
+        var reader = BinaryReader(bytes), entity = Entity(clock: try reader.readInt())
         for _ in 0..<(try reader.readCount()) {
-            guard let entity = EntityKey(bytes: try reader.readBytes()) else { throw BinaryReader.Damaged(offset: -1) }
+            let time = try reader.readInt()
             var entry = Entry()
             for _ in 0..<(try reader.readCount()) {
                 entry.waiting.append(
@@ -223,9 +270,9 @@ extension LabelJoin {
             }
             for _ in 0..<(try reader.readCount()) { entry.settled.append(try reader.readString()) }
             if try reader.readBool() { entry.label = .some(try optional(&reader)) }
-            bucket[entity] = entry
+            entity.entries[time] = entry
         }
-        return bucket
+        return entity
     }
 
     private static func write(_ value: Double?, to writer: inout BinaryWriter) {

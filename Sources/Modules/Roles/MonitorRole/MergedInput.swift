@@ -145,7 +145,8 @@ struct MergedInput {
             } catch {
                 items.append(
                     Queued(
-                        item: .unreadable("\(batch.topic)/\(batch.partition)/\(record.offset): \(error)"), time: record.timestamp, next: next))
+                        item: .unreadable("\(batch.topic)/\(batch.partition)/\(record.offset): \(error)"), time: record.timestamp,
+                        next: next))
             }
         }
         return items

@@ -17,12 +17,12 @@ extension MonitorEngine {
     private static var format: UInt8 { 1 }
 
     /// First byte of a key: what the entry is.
-    private enum Entry: UInt8 { case clock = 0, bucket, window, total, rows, viewRows, since }
+    private enum Entry: UInt8 { case clock = 0, entity, window, total, rows, viewRows, since }
 
     /// What changed since the last call; `nil` for what is gone. Written together with the positions of the records taken.
     package mutating func takeChanges() -> [(key: [UInt8], value: [UInt8]?)] {
         var changes: [(key: [UInt8], value: [UInt8]?)] = [(Self.key(.clock), encodedClock())]
-        for (time, value) in join.takeChanges() { changes.append((Self.key(.bucket) { $0.write(time) }, value)) }
+        for (entity, value) in join.takeChanges() { changes.append((Self.key(.entity) { $0.write(entity.bytes) }, value)) }
         for key in changedWindows.sorted() { changes.append((Self.windowEntry(key), windows[key].map(Self.encode))) }
         for version in changedTotals.sorted() {
             var writer = BinaryWriter()
@@ -69,7 +69,9 @@ extension MonitorEngine {
         var name = BinaryReader(key), reader = BinaryReader(value)
         switch Entry(rawValue: try name.readByte()) {
         case .clock: try restoreClock(&reader)
-        case .bucket: try join.restore(try name.readInt(), value)
+        case .entity:
+            guard let entity = EntityKey(bytes: try name.readBytes()) else { throw BinaryReader.Damaged(offset: 0) }
+            try join.restore(entity, value)
         case .window:
             let key = WindowKey(start: try name.readInt(), version: try name.readString())
             windows[key] = try Self.window(&reader)

@@ -119,6 +119,7 @@ package struct MonitorEngine: Sendable {
             counts.withoutEntity += 1
             return keep(prediction)
         }
+        for outcome in join.advance(entity, to: prediction.featureTime) { settle(outcome) }
         guard let output = prediction.output else { return counts.withoutOutput += 1 }
         let waiting = LabelJoin.Waiting(
             version: prediction.version, requestedAt: prediction.requestedAt, featureTime: prediction.featureTime, output: output,
@@ -138,7 +139,7 @@ package struct MonitorEngine: Sendable {
     package mutating func take(label: Double?, entity: EntityKey, at time: EventTime.Milliseconds) {
         counts.labels += 1
         advance(to: time)
-        for outcome in join.add(label: label, entity: entity, at: time) { settle(outcome) }
+        for outcome in join.add(label: label, entity: entity, at: time) + join.advance(entity, to: time) { settle(outcome) }
     }
 
     /// A row of the view that the features come from; what came before the first prediction does not count.

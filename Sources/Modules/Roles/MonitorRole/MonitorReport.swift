@@ -125,7 +125,8 @@ package struct MonitorReport: Sendable {
     private var distributions: Report.Section {
         guard let drift, let version else { return Report.Section("Distributions", [.paragraph("No verdict: \(reasonWithoutVerdict).")]) }
         let rows = drift.columns.map { column -> [HTML] in
-            let name: HTML = "\(column.name)", missing: HTML = "\(Self.share(column.referenceMissing)) → \(Self.share(column.currentMissing))"
+            let name: HTML = "\(column.name)",
+                missing: HTML = "\(Self.share(column.referenceMissing)) → \(Self.share(column.currentMissing))"
             switch column.verdict {
             case .failed(let reason): return [name, "<span class=\"warn\">not judged: \(reason)</span>", "", "", "", missing]
             case .score(let score, let method, let isDrifted):
@@ -196,11 +197,15 @@ package struct MonitorReport: Sendable {
                 .points(.line, series { $0.drift?.share } + [limit])),
             Chart(
                 title: "Predictions by window", xLabel: "window end", yLabel: "predictions", horizontal: .time,
-                .points(.line, engine.versions.suffix(4).map { version in
-                    Chart.Series("version \(version)", windows.filter { $0.key.version == version }.map {
-                        (x: Double($0.key.start + length), y: Double($0.value.errors.predictions))
-                    })
-                })),
+                .points(
+                    .line,
+                    engine.versions.suffix(4).map { version in
+                        Chart.Series(
+                            "version \(version)",
+                            windows.filter { $0.key.version == version }.map {
+                                (x: Double($0.key.start + length), y: Double($0.value.errors.predictions))
+                            })
+                    })),
         ]
         let rows = windows.suffix(Self.maxWindowRows).reversed().map { Self.row($0.key, $0.value, minRows) }
         let columns: [TableMarkup.Column] =

@@ -110,7 +110,8 @@ package struct MonitorRole: Service {
             do {
                 try await writeReport()
             } catch {
-                logger.warning("the report cannot be written", metadata: ["path": "\(configuration.reportPath ?? "")", "error": "\(error)"])
+                logger.warning(
+                    "the report cannot be written", metadata: ["path": "\(configuration.reportPath ?? "")", "error": "\(error)"])
             }
         }
     }

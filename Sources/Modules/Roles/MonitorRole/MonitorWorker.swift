@@ -206,7 +206,8 @@ package actor MonitorWorker {
                 return logger.notice("a model without reference: its drift is not judged", metadata: ["model": "\(version)"])
             }
             engine.references[number] = DriftReference(table)
-            logger.info("drift reference", metadata: ["model": "\(version)", "rows": "\(table.rowCount)", "columns": "\(table.columns.count)"])
+            logger.info(
+                "drift reference", metadata: ["model": "\(version)", "rows": "\(table.rowCount)", "columns": "\(table.columns.count)"])
         } catch {
             logger.warning("the drift reference cannot be read", metadata: ["model": "\(version)", "error": "\(error)"])
         }

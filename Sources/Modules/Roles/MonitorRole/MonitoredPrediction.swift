@@ -42,14 +42,17 @@ package struct MonitoredPrediction: Sendable, Equatable {
             throw Unreadable(description: error.description)
         }
         func time(_ name: String) throws(Unreadable) -> EventTime.Milliseconds {
-            guard let time = json[name]?.int64, EventTime.range.contains(time) else { throw Unreadable(description: "\"\(name)\" is not a time") }
+            guard let time = json[name]?.int64, EventTime.range.contains(time) else {
+                throw Unreadable(description: "\"\(name)\" is not a time")
+            }
             return time
         }
         guard let model = json["model"]?.string, let version = json["version"]?.string else {
             throw Unreadable(description: "it names no model version")
         }
         self.init(
-            entity: key.flatMap { EntityKey(bytes: $0) }, requestedAt: try time("requested_at_ms"), featureTime: try time("feature_time_ms"),
+            entity: key.flatMap { EntityKey(bytes: $0) }, requestedAt: try time("requested_at_ms"),
+            featureTime: try time("feature_time_ms"),
             predictedFor: try time("predicted_for_ms"), model: model, version: version,
             features: (json["features"]?.members ?? []).map { ($0.key, Self.cell($0.value)) },
             output: json["output"]?.number.flatMap { $0.isFinite ? $0 : nil })

@@ -15,11 +15,9 @@ package actor ModelWatcher {
     /// The alias that every training run sets, so that a refused model leaves something to serve.
     package static var fallback: String { "baseline" }
 
-    /// How often the registry is asked when it says nothing by itself.
-    static let interval = Duration.seconds(2)
-
     package nonisolated let slot: ModelSlot
     private let alias: String
+    private let poll: Duration
     private let source: ModelSource
     private let binding: @Sendable (LoadedModel) -> FeatureBinding
     private let metrics: ServeMetrics
@@ -29,13 +27,16 @@ package actor ModelWatcher {
     private var isChecking = false
     private var waiting: [CheckedContinuation<Void, Never>] = []
 
-    /// - Parameter binding: Where the inputs of a model come from when a request names only the entity.
+    /// - Parameters:
+    ///   - poll: How often the registry is asked when it says nothing by itself.
+    ///   - binding: Where the inputs of a model come from when a request names only the entity.
     init(
-        slot: ModelSlot, alias: String, source: ModelSource, binding: @escaping @Sendable (LoadedModel) -> FeatureBinding,
+        slot: ModelSlot, alias: String, poll: Duration = .seconds(2), source: ModelSource, binding: @escaping @Sendable (LoadedModel) -> FeatureBinding,
         metrics: ServeMetrics, logger: Logger
     ) {
         self.slot = slot
         self.alias = alias
+        self.poll = poll
         self.source = source
         self.binding = binding
         self.metrics = metrics
@@ -76,14 +77,14 @@ package actor ModelWatcher {
         }
     }
 
-    /// Checks every two seconds, and at once when `hasNews` says so, until the task is cancelled.
+    /// Checks now and then, and at once when `hasNews` says so, until the task is cancelled.
     func run(hasNews: @escaping @Sendable () async -> Bool) async {
         var next = ContinuousClock.now
         while !Task.isCancelled {
             let news = await hasNews()
             if news || ContinuousClock.now >= next {
                 await checkAndLog()
-                next = .now + Self.interval
+                next = .now + poll
             }
             do { try await Task.sleep(for: .milliseconds(100)) } catch { return }
         }
@@ -97,7 +98,7 @@ package actor ModelWatcher {
         } catch is CancellationError {
             return
         } catch {
-            // The same trouble every two seconds is one fact.
+            // The same trouble again and again is one fact.
             guard !isRegistryLost else { return }
             isRegistryLost = true
             logger.warning(

@@ -33,7 +33,8 @@ package struct PredictRequest: Sendable, Equatable {
         if let signature = document["signature_name"] {
             guard let name = signature.string else {
                 throw ServeFailure(
-                    .invalid, "JSON Value: \(RequestText.of(document)) not formatted correctly. 'signature_name' key must be a string value.")
+                    .invalid,
+                    "JSON Value: \(RequestText.of(document)) not formatted correctly. 'signature_name' key must be a string value.")
             }
             guard name.isEmpty || name == Self.signature else {
                 throw ServeFailure(.invalid, "Serving signature name: \"\(name)\" not found in signature def")
@@ -44,7 +45,8 @@ package struct PredictRequest: Sendable, Equatable {
         case (.some, .some):
             throw ServeFailure(
                 .invalid,
-                "JSON Value: \(RequestText.of(document)) Not formatted correctly expecting only one of 'inputs' or 'instances' keys to exist ")
+                "JSON Value: \(RequestText.of(document)) Not formatted correctly expecting only one of 'inputs' or 'instances' keys to exist "
+            )
         case (let instances?, nil):
             guard let items = instances.array else {
                 throw ServeFailure(.invalid, "JSON Value: \(RequestText.of(document)) Excepting 'instances' to be an list/array")
@@ -69,7 +71,10 @@ package struct PredictRequest: Sendable, Equatable {
         } catch {
             let isBlank = body.allSatisfy { $0 == 0x20 || $0 == 0x0A || $0 == 0x0D || $0 == 0x09 }
             throw ServeFailure(
-                .invalid, isBlank ? "JSON Parse error: The document is empty" : "JSON Parse error: Invalid value. \(error.message) at offset: \(error.offset)")
+                .invalid,
+                isBlank
+                    ? "JSON Parse error: The document is empty"
+                    : "JSON Parse error: Invalid value. \(error.message) at offset: \(error.offset)")
         }
         guard document.members != nil else { throw ServeFailure(.invalid, "JSON Value: \(RequestText.of(document)) Is not object") }
         return document

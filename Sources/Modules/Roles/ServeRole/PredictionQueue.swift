@@ -52,7 +52,9 @@ package final class PredictionQueue: Sendable {
         consumer?.resume()
         if lost > 0 {
             dropped.increment(by: lost)
-            if isFirst { logger.error("predictions dropped: the log is too slow", metadata: ["topic": "\(topic)", "capacity": "\(capacity)"]) }
+            if isFirst {
+                logger.error("predictions dropped: the log is too slow", metadata: ["topic": "\(topic)", "capacity": "\(capacity)"])
+            }
         }
         return lost
     }

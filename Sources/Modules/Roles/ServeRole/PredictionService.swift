@@ -83,7 +83,8 @@ package struct PredictionService: Sendable {
                 served, inputs: found.values, output: outputs.first ?? .nan, entity: found.entity, featureTime: found.featureTime,
                 requestedAt: requestedAt)
             records.append(record.record)
-            answer.add(outputs, id: record.id, entity: found.entity, age: found.entity == nil ? nil : max(0, requestedAt - found.featureTime))
+            answer.add(
+                outputs, id: record.id, entity: found.entity, age: found.entity == nil ? nil : max(0, requestedAt - found.featureTime))
         }
         queue.offer(records)
         metrics[served.version.model]?.predicted(version: served.number, count: records.count, path: "http")

@@ -18,6 +18,8 @@ package struct ServeRole: Service {
         package var maxBodyBytes = 2 << 20
         /// Predictions that may wait for the log before they are dropped.
         package var queueRecords = 50_000
+        /// How often the registry is asked whether an alias has moved, should its announcement be missed.
+        package var poll = Duration.seconds(2)
         /// Topic names, prefix included.
         package var predictionsTopic = "predictions"
         package var registryTopic: String? = "registry-events"
@@ -69,7 +71,7 @@ package struct ServeRole: Service {
             metrics[model.name] = own
             watchers.append(
                 ModelWatcher(
-                    slot: slot, alias: model.alias, source: source,
+                    slot: slot, alias: model.alias, poll: configuration.poll, source: source,
                     binding: { FeatureBinding($0, columns: columns, current: definitionHashes) }, metrics: own, logger: logger))
             readiness.expect("model \(model.name)")
             guard serving.stream, let view else { continue }

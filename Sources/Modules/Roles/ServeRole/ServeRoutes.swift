@@ -53,7 +53,10 @@ package struct ServeRoutes: Sendable {
     private func answer(_ path: ServePath, _ request: Request) async throws(ServeFailure) -> Response {
         switch path {
         case .models:
-            return .json(JSONWriter.object { $0.key("models"); $0.array { w in for model in service.models { w.value(model.name) } } })
+            return .json(
+                JSONWriter.object {
+                    $0.key("models"); $0.array { w in for model in service.models { w.value(model.name) } }
+                })
         case .status(let model, let selector): return try status(model, selector)
         case .metadata(let model, let selector): return .json(ModelMetadata(try service.served(model, selector)).json)
         case .call(let model, let selector, .predict):
@@ -64,12 +67,22 @@ package struct ServeRoutes: Sendable {
     }
 
     private func body(_ request: Request) async throws(ServeFailure) -> [UInt8] {
+        let received: [UInt8]
         do {
-            return try await request.bytes(upTo: maxBodyBytes)
+            received = try await request.bytes(upTo: maxBodyBytes)
         } catch let error as any HTTPResponseError where error.status != .contentTooLarge {
             throw ServeFailure(.invalid, "the body cannot be read: \(error)")
         } catch {
             throw ServeFailure(.tooLarge, "the body is larger than \(maxBodyBytes) bytes")
+        }
+        guard let encoding = request.headers[.contentEncoding], encoding.lowercased() != "identity" else { return received }
+        guard Inflate.undoes(encoding) else { throw ServeFailure(.invalid, "Content-Encoding \(encoding) is not supported; send gzip or deflate") }
+        do throws(Inflate.Error) {
+            return try Inflate.bytes(received, limit: maxBodyBytes)
+        } catch .tooLarge(let limit) {
+            throw ServeFailure(.tooLarge, "the body is larger than \(limit) bytes when it is decompressed")
+        } catch {
+            throw ServeFailure(.invalid, "the body is not a whole \(encoding) stream")
         }
     }
 

@@ -68,8 +68,8 @@ package actor StreamPredictor {
 
     /// Takes what partitions are free and finds where to go on in each; on the very first time, where to begin.
     ///
-    /// - Parameter start: Counts only for partitions that this model has never read. Rows before ``Start/latest`` are not
-    ///   predicted by this model, ever.
+    /// - Parameter start: Counts only for partitions that this model has never read. ``Start/latest`` is where the stream stood
+    ///   when the first version was there; rows before are never predicted.
     package func open(from start: Start) async throws {
         self.start = start
         renewed = .now
@@ -83,6 +83,8 @@ package actor StreamPredictor {
             guard let lease, positions[partition] == nil else { continue }
             let mark = Array(String(partition).utf8)
             if !known.contains(mark) {
+                // What came before there was a model is not for it to predict: it may have learnt from it.
+                guard slot.current != nil || start == .beginning else { continue }
                 let first = start == .latest ? try await log.endOffset(topic: topic, partition: partition) : 0
                 try await log.commit(
                     LogUnit(
@@ -126,7 +128,8 @@ package actor StreamPredictor {
         while !Task.isCancelled {
             let version = log.version
             do {
-                if ContinuousClock.now - renewed > Self.renewal { try await open(from: start) }
+                let isDue = ContinuousClock.now - renewed > Self.renewal || (positions.count < leases.count && slot.current != nil)
+                if isDue { try await open(from: start) }
                 if try await drain() > 0 { continue }
             } catch let error as Error {
                 pause(error)
@@ -195,7 +198,8 @@ package actor StreamPredictor {
                 continue
             }
             records.append(
-                PredictionRecord(served, inputs: inputs, output: output, entity: entity, featureTime: time, requestedAt: requestedAt).record)
+                PredictionRecord(served, inputs: inputs, output: output, entity: entity, featureTime: time, requestedAt: requestedAt).record
+            )
         }
         return (records, skipped)
     }
