@@ -41,6 +41,7 @@ let roleProducts = [lifecycle, logging, metrics]
 let modules: [Module] = [
     Module(name: "CYAML", layer: .c, kind: .system(pkgConfig: "yaml-0.1", apt: "libyaml-dev")),
     Module(name: "CXGBoost", layer: .c, kind: .system(pkgConfig: nil, apt: "libxgboost-dev")),
+    Module(name: "CZlib", layer: .c, kind: .system(pkgConfig: nil, apt: "zlib1g-dev")),
     Module(name: "CArrowLibrary", layer: .c, kind: .system(pkgConfig: "mlops-arrow", apt: "scripts/install-deps")),
     Module(name: "CArrow", layer: .c, kind: .cxx, uses: ["CArrowLibrary"]),
 
@@ -61,10 +62,10 @@ let modules: [Module] = [
     Module(name: "Telemetry", layer: .adapters, uses: ["Domain"], products: [logging, metrics, coreMetrics], tested: true),
     Module(name: "EventLog", layer: .adapters, uses: ["Domain"], products: [grdb], tested: true),
     Module(name: "Columnar", layer: .adapters, uses: ["CArrow", "Domain", "Table"], tested: true),
-    Module(name: "Boosting", layer: .adapters, uses: ["CXGBoost", "Domain", "Inference", "Learning"], tested: true),
+    Module(name: "Boosting", layer: .adapters, uses: ["CXGBoost", "Domain", "Statistics", "Inference", "Learning"], tested: true),
     Module(name: "ObjectStore", layer: .adapters, uses: ["Domain"], tested: true),
     Module(
-        name: "Web", layer: .adapters, uses: ["Domain", "Telemetry"],
+        name: "Web", layer: .adapters, uses: ["CZlib", "Domain", "Telemetry"],
         products: [hummingbird, httpClient, httpTypes, lifecycle, logging, metrics, nioCore, nioHTTP1, nioPosix], tested: true),
 
     Module(

@@ -33,8 +33,8 @@ struct LoopLive: Sendable {
 
     func run(before: [any Service]) async throws {
         let features = try session.featureRole(settings.features)
-        let servePort = settings.serve.port.number, monitorPort = settings.monitor.port.number
-        let serve = Deferred { [session, tracker] in try session.serveRole(port: servePort, client: try await tracker.client()) }
+        let monitorPort = settings.monitor.port.number
+        let serve = Deferred { [session, settings, tracker] in try session.serveRole(settings.serve, client: try await tracker.client()) }
         let monitor = Deferred { [session, tracker] in try session.monitorRole(port: monitorPort, client: try await tracker.client()) }
         let events = OneShot {
             try await produce(features)

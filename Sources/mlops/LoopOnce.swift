@@ -80,7 +80,7 @@ struct LoopOnce: Sendable {
         _ producer: Producer, _ drain: @escaping @Sendable () async throws -> Int, _ client: TrackingClient, end: EventTime.Milliseconds
     ) async throws {
         // A replay measures ages by the time of its events, not by the clock on the wall.
-        let serve = try session.serveRole(port: settings.serve.port.number, client: client, wall: { end })
+        let serve = try session.serveRole(settings.serve, client: client, wall: { end })
         try await serve.load()
         try await serve.openStreams(from: .latest)
         for served in serve.served { say("serving \(served.version) as \(served.alias)") }

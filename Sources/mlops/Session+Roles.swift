@@ -31,12 +31,13 @@ extension Session {
 
     /// - Parameter wall: The time that requests and feature ages go by; the clock's unless a replay has its own.
     func serveRole(
-        port: Int, client: TrackingClient, wall: (@Sendable () -> EventTime.Milliseconds)? = nil
+        _ settings: ServeSettings, client: TrackingClient, wall: (@Sendable () -> EventTime.Milliseconds)? = nil
     ) throws -> ServeRole {
         guard let serving = project.serving else { throw Failure(.badSettings, "the project has no serving:") }
         var configuration = ServeRole.Configuration()
-        configuration.host = settings.host
-        configuration.port = port
+        configuration.host = self.settings.host
+        configuration.port = settings.port.number
+        configuration.poll = .milliseconds(settings.poll)
         configuration.predictionsTopic = Topics.predictions(project)
         configuration.registryTopic = Topics.registryEvents(project)
         configuration.instance = role.rawValue

@@ -20,9 +20,10 @@ struct Tracker: Sendable {
         own = known == nil ? session.trackRole(port: 0) : nil
     }
 
-    init(own: TrackRole) {
-        self.own = own
-        known = nil
+    /// For a process that runs every role: its own server on a known port, unless the settings name another one.
+    init(_ session: Session, port: Int) {
+        known = session.settings.trackURL
+        own = known == nil ? session.trackRole(port: port) : nil
     }
 
     /// A client, once the server answers.

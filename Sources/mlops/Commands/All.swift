@@ -54,7 +54,7 @@ struct All: AsyncParsableCommand {
                 try AllSettings(reader: reader, project: project)
             }
             let input = try loopInput(session)
-            let tracker = Tracker(own: session.trackRole(port: settings.track.port.number))
+            let tracker = Tracker(session, port: settings.track.port.number)
             let before: [any Service] = tracker.own.map { [$0] } ?? []
             if once {
                 try await LoopOnce(session, settings, input, tracker).run(before: before)
