@@ -81,7 +81,7 @@ class TestRealData:
 
     def test_the_loop_ends_with_status_0_and_says_what_it_did(self, real, trades):
         assert "source xrp_eth: 2019-10-11T00:00:11.620Z to 2019-10-13T11:19:28.844Z" in real.text
-        assert re.search(r"^(promoted|refused): crypto-price-10m/1: ", real.text, re.M)
+        assert re.search(r"^crypto-price-10m/1 (promoted|refused): ", real.text, re.M)
         assert re.search(r"^serving crypto-price-10m/\d+ as (champion|baseline)$", real.text, re.M)
         assert re.search(r"^  200 \{\"predictions\":\[0\.00\d+\]", real.text, re.M)
         assert re.search(r"^monitor crypto-price-10m: \d+ predictions, \d+ labels$", real.text, re.M)
@@ -258,9 +258,8 @@ class TestRealData:
 
 
 def test_the_quick_loop_on_generated_trades_ends_with_a_verdict(quick):
-    assert re.search(r"^(promoted|refused): crypto-price-10m/1: ", quick.text, re.M), quick.text
     assert quick.log.count("  trial ") == 4, "--quick tries four settings"
-    verdict = re.search(r"^(promoted|refused): crypto-price-10m/1: \1: (.*)$", quick.text, re.M)
+    verdict = re.search(r"^crypto-price-10m/1 (promoted|refused): (.*)$", quick.text, re.M)
     assert verdict and re.search(r"mae \S+ .*current\(current_price\) \S+", verdict.group(2)), quick.text
 
 
