@@ -23,7 +23,10 @@ package actor ModelWatcher {
     private let metrics: ServeMetrics
     private let logger: Logger
     private var swap = ModelSwap()
-    private var isRegistryLost = false
+    /// The last check failed.
+    private var isInTrouble = false
+    /// It failed while a model was served, which may not be the newest any more.
+    private var isStale = false
     private var isChecking = false
     private var waiting: [CheckedContinuation<Void, Never>] = []
 
@@ -93,16 +96,18 @@ package actor ModelWatcher {
     private func checkAndLog() async {
         do {
             try await check(at: .now)
-            if isRegistryLost { logger.info("the registry answers again", metadata: ["model": "\(slot.name)"]) }
-            isRegistryLost = false
+            if isStale { logger.info("the registry answers again", metadata: ["model": "\(slot.name)"]) }
+            isInTrouble = false
+            isStale = false
         } catch is CancellationError {
             return
         } catch {
             // The same trouble again and again is one fact.
-            guard !isRegistryLost else { return }
-            isRegistryLost = true
+            guard !isInTrouble else { return }
+            isInTrouble = true
+            isStale = slot.current != nil
             logger.warning(
-                slot.current == nil ? "no model yet" : "the model cannot be refreshed; the old one stays",
+                isStale ? "the model cannot be refreshed; the old one stays" : "no model yet",
                 metadata: ["model": "\(slot.name)", "error": "\(error)"])
         }
     }
