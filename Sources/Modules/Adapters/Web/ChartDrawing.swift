@@ -52,7 +52,9 @@ struct ChartDrawing {
         let labels = scale.ticks.enumerated().compactMap { index, tick -> HTML? in
             guard index % step == 0, let position = scale.position(tick) else { return nil }
             let text = if case .time = chart.horizontal { time(tick) } else { NumberText.short(tick, digits: 4) }
-            return "<text x=\"\(pixel(across(position)))\" y=\"\(height - 24)\" text-anchor=\"middle\">\(text)</text>"
+            // A label at an end grows inwards: the drawing ends there.
+            let anchor = position > 0.97 ? "end" : "middle"
+            return "<text x=\"\(pixel(across(position)))\" y=\"\(height - 24)\" text-anchor=\"\(anchor)\">\(text)</text>"
         }
         return labels.joined() + axisTitle(chart.xLabel)
     }
