@@ -34,7 +34,8 @@ package actor ModelWatcher {
     ///   - poll: How often the registry is asked when it says nothing by itself.
     ///   - binding: Where the inputs of a model come from when a request names only the entity.
     init(
-        slot: ModelSlot, alias: String, poll: Duration = .seconds(2), source: ModelSource, binding: @escaping @Sendable (LoadedModel) -> FeatureBinding,
+        slot: ModelSlot, alias: String, poll: Duration = .seconds(2), source: ModelSource,
+        binding: @escaping @Sendable (LoadedModel) -> FeatureBinding,
         metrics: ServeMetrics, logger: Logger
     ) {
         self.slot = slot

@@ -76,7 +76,9 @@ package struct ServeRoutes: Sendable {
             throw ServeFailure(.tooLarge, "the body is larger than \(maxBodyBytes) bytes")
         }
         guard let encoding = request.headers[.contentEncoding], encoding.lowercased() != "identity" else { return received }
-        guard Inflate.undoes(encoding) else { throw ServeFailure(.invalid, "Content-Encoding \(encoding) is not supported; send gzip or deflate") }
+        guard Inflate.undoes(encoding) else {
+            throw ServeFailure(.invalid, "Content-Encoding \(encoding) is not supported; send gzip or deflate")
+        }
         do throws(Inflate.Error) {
             return try Inflate.bytes(received, limit: maxBodyBytes)
         } catch .tooLarge(let limit) {
