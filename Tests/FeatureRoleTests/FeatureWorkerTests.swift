@@ -63,7 +63,8 @@ private struct Fixture {
             let pair = "P\(random.index(below: 5))"
             let at = max(0, clock - Int64(random.index(below: 9_000)))
             let id = random.index(below: 20) == 0 ? "twice" : "\(index)"
-            let text = random.index(below: 50) == 0 ? "junk" : "{\"pair\":\"\(pair)\",\"price\":\(random.uniform()),\"id\":\"\(id)\",\"at\":\(at)}"
+            let text =
+                random.index(below: 50) == 0 ? "junk" : "{\"pair\":\"\(pair)\",\"price\":\(random.uniform()),\"id\":\"\(id)\",\"at\":\(at)}"
             return Record(key: Array(pair.utf8), value: Array(text.utf8), timestamp: at)
         }
         for pair in 0..<5 {

@@ -26,7 +26,8 @@ private struct Fixture {
             columns: [.init(name: "y", expression: try Expression.parse("x"))], filter: nil)
         try await body(
             Fixture(
-                log: log, store: try await ObjectStore(directory: directory + "/objects"), view: try CompiledView(definition, input: input)))
+                log: log, store: try await ObjectStore(directory: directory + "/objects"), view: try CompiledView(definition, input: input))
+        )
     }
 
     /// The row of one window, as the topic holds it.
