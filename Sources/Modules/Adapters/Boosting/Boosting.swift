@@ -18,6 +18,12 @@ package enum Boosting {
 
     /// Fits trees to squared error, starting from the mean of the labels.
     ///
+    /// The unit of the labels does not matter: the library sees them with mean 0 and deviation 1 (see ``LabelScale``), and
+    /// the model it returns is rewritten to predict the labels. `alpha`, `gamma` and `max_delta_step` therefore act on the
+    /// standardised labels; `lambda` and `min_child_weight` weigh rows and know no unit; `base_score` is in the unit of the
+    /// labels. Predictions are sums in single precision that start from the mean, so they are no finer than it allows: about
+    /// 0.06 for labels around 1e6.
+    ///
     /// The same input, parameters and seed give the same bytes.
     /// - Parameters:
     ///   - labels: One finite number a row.
@@ -28,11 +34,23 @@ package enum Boosting {
         _ matrix: BoostedTrees.Matrix, _ labels: [Float], _ parameters: BoostedTrees.Parameters, threads: Int
     ) throws -> [UInt8] {
         try check(matrix, labels, parameters)
+        let scale = LabelScale(labels)
+        let start = parameters.other["base_score"] ?? scale.mean
+        var scaled = parameters
+        scaled.other["base_score"] = scale.standardised(start)
+        let model = try grow(matrix, labels.map { Float(scale.standardised(Double($0))) }, scaled, threads: threads)
+        return try scale.restored(model, startingAt: start)
+    }
+
+    /// The library's own model of these labels; `base_score` is among the parameters.
+    static func grow(
+        _ matrix: BoostedTrees.Matrix, _ labels: [Float], _ parameters: BoostedTrees.Parameters, threads: Int
+    ) throws -> [UInt8] {
         try silence()
         let data = try DenseMatrix(matrix, threads: threads)
         try data.setLabels(labels)
         let booster = try Booster([data.handle])
-        for (name, value) in settings(parameters, labels, threads: threads) { try booster.set(name, value) }
+        for (name, value) in settings(parameters, threads: threads) { try booster.set(name, value) }
         try booster.setFeatureNames(matrix.names.map(featureName))
         for round in 0..<parameters.rounds {
             try Task.checkCancellation()
@@ -74,15 +92,12 @@ package enum Boosting {
         }
     }
 
-    private static func settings(
-        _ parameters: BoostedTrees.Parameters, _ labels: [Float], threads: Int
-    ) -> [(name: String, value: String)] {
-        let mean = labels.reduce(0.0) { $0 + Double($1) } / Double(labels.count)
+    private static func settings(_ parameters: BoostedTrees.Parameters, threads: Int) -> [(name: String, value: String)] {
         var settings = [
             ("objective", "reg:squarederror"), ("verbosity", "0"), ("nthread", "\(threads)"),
             // Rows are binned once, and the sums of a bin do not depend on how many threads add them up (see the tests).
-            ("tree_method", "hist"), ("base_score", "\(mean)"), ("max_depth", "\(parameters.maxDepth)"),
-            ("eta", "\(parameters.eta)"), ("seed", "\(parameters.seed % (1 << 31))"),
+            ("tree_method", "hist"), ("max_depth", "\(parameters.maxDepth)"), ("eta", "\(parameters.eta)"),
+            ("seed", "\(parameters.seed % (1 << 31))"),
         ]
         for (name, value) in parameters.other.sorted(by: { $0.key < $1.key }) {
             settings.append((name, Int(exactly: value).map { "\($0)" } ?? "\(value)"))

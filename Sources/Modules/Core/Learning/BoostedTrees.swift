@@ -34,6 +34,7 @@ package enum BoostedTrees {
         }
     }
 
-    /// Fits squared-error regression trees and returns the model in XGBoost's UBJSON form. `labels` has one entry a row.
+    /// Fits squared-error regression trees and returns the model in XGBoost's UBJSON form, which predicts in the unit of the
+    /// labels whatever that is. `labels` has one entry a row.
     package typealias Fit = @Sendable (_ matrix: Matrix, _ labels: [Float], _ parameters: Parameters) throws -> [UInt8]
 }
