@@ -175,4 +175,33 @@ struct TrainingRunTests {
         #expect(try outcome.reference.column("prediction").numbers() == outcome.fitted.model.predict(outcome.reference))
         #expect(outcome.fitted.trees != nil)
     }
+
+    @Test func `a baseline takes every feature, and one it does not need may be null`() throws {
+        let outcome = try Self.run(Self.definition())
+        let current = outcome.baselines[0], mean = outcome.baselines[1]
+        #expect(outcome.baselines.map(\.column) == ["x", nil])
+        for baseline in outcome.baselines { #expect(baseline.model.inputs == outcome.fitted.model.inputs) }
+        #expect(try current.model.predict([.double(3.5), .double(1), .string("A")]) == 3.5)
+        #expect(try current.model.predict([.double(3.5), .null, .null]) == 3.5)
+        let answer = try mean.model.predict([.double(3.5), .double(1), .string("A")])
+        #expect(answer.isFinite)
+        #expect(try mean.model.predict([.null, .null, .null]) == answer)
+        #expect(Set(mean.predictions) == [answer])
+    }
+
+    @Test func `a baseline may repeat a column that is no feature, also behind a text`() throws {
+        let current = try #require(Self.run(Self.definition(features: ["noise", "pair"])).baselines.first)
+        #expect(current.model.inputs.map(\.name) == ["noise", "pair", "x"])
+        #expect(try current.model.predict([.null, .string("B"), .double(2.5)]) == 2.5)
+        #expect(current.reference.names == ["noise", "pair", "x", "prediction", "target"])
+    }
+
+    @Test func `each baseline has a reference with its own predictions`() throws {
+        let outcome = try Self.run(Self.definition())
+        for baseline in outcome.baselines {
+            #expect(baseline.reference.names == outcome.reference.names)
+            #expect(try baseline.reference.column("prediction").numbers() == baseline.model.predict(baseline.reference))
+            #expect(try baseline.reference.column("target").numbers() == outcome.reference.column("target").numbers())
+        }
+    }
 }

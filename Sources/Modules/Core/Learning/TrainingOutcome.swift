@@ -12,10 +12,15 @@ package struct TrainingOutcome: Sendable {
     package struct Baseline: Sendable {
         /// `current(close)`, `mean`.
         package let name: String
+        /// The column it repeats; `nil` when it looks at none.
+        package let column: String?
+        /// Its inputs are all features, and ``column``.
         package let model: Model
         /// One a test row.
         package let predictions: [Double]
         package let errors: RegressionErrors
+        /// Inputs, `prediction` and `target` of evenly spaced training rows.
+        package let reference: Table
     }
 
     /// In the order tried.

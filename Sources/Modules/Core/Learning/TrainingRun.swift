@@ -133,44 +133,11 @@ package struct TrainingRun: Sendable {
         try Self.wrap({ (error: Model.Error) in .model(error) }) { () throws(Model.Error) in try model.predict(table) }
     }
 
-    private func evaluate(_ predictions: [Double], _ truths: [Double]) throws(Error) -> RegressionErrors {
+    func evaluate(_ predictions: [Double], _ truths: [Double]) throws(Error) -> RegressionErrors {
         guard let errors = RegressionErrors(predictions: predictions, truths: truths) else {
             throw .noTrial("\(predictions.count) predictions for \(truths.count) rows")
         }
         return errors
-    }
-
-    /// Fitted on the training rows only, like the candidates.
-    private func baselines(_ fold: Fold) throws(Error) -> [TrainingOutcome.Baseline] {
-        var results: [TrainingOutcome.Baseline] = []
-        for baseline in definition.baselines {
-            let model: Model
-            switch baseline {
-            case .mean:
-                model = try Self.wrap({ (error: Model.Error) in .model(error) }) { () throws(Model.Error) in
-                    try Model(inputs: [], pipeline: Pipeline(steps: []), estimator: .mean(Moments(fold.trainingTargets).mean))
-                }
-            case .current(let name): model = try current(name, fold)
-            }
-            let predictions = try predict(model, fold.judgingTable)
-            results.append(
-                .init(
-                    name: baseline.description, model: model, predictions: predictions,
-                    errors: try evaluate(predictions, fold.judgingTargets)))
-        }
-        return results
-    }
-
-    private func current(_ name: String, _ fold: Fold) throws(Error) -> Model {
-        let column = try Self.wrap({ (error: Table.Error) in .table(error) }) { () throws(Table.Error) in
-            try fold.trainingTable.column(name)
-        }
-        let imputer = NumericImputer.fit(column.numbers(), definition.missing.numeric)
-        return try Self.wrap({ (error: Model.Error) in .model(error) }) { () throws(Model.Error) in
-            try Model(
-                inputs: [.init(name: name, type: column.type)],
-                pipeline: Pipeline(steps: [.numeric(column: name, imputer: imputer, scaler: nil)]), estimator: .current(column: 0))
-        }
     }
 
     /// A champion whose inputs the view no longer has cannot be served either, so it cannot block a successor.
@@ -211,14 +178,14 @@ package struct TrainingRun: Sendable {
     }
 
     /// What drift will be measured against: inputs, predictions and truths of evenly spaced training rows.
-    private func reference(_ model: Model, _ fold: Fold) throws(Error) -> Table {
+    func reference(_ model: Model, _ fold: Fold) throws(Error) -> Table {
         let rows = fold.trainingTable.rowCount
         let count = min(rows, TrainingOutcome.maxReferenceRows)
         let chosen = (0..<count).map { $0 * rows / count }
         let sample = fold.trainingTable.gathered(chosen)
         let predictions = try predict(model, sample)
         return try Self.wrap({ (error: Table.Error) in .table(error) }) { () throws(Table.Error) in
-            var columns = try sample.selecting(definition.features).columns.filter { !["prediction", "target"].contains($0.name) }
+            var columns = try sample.selecting(model.inputs.map(\.name)).columns.filter { !["prediction", "target"].contains($0.name) }
             columns.append(Column("prediction", doubles: predictions))
             columns.append(Column("target", doubles: chosen.map { fold.trainingTargets[$0] }))
             return try Table(columns)

@@ -20,7 +20,8 @@ extension TrainRole {
         try await tracking.upload(run: run, path: "gate.json", bytes: verdict)
 
         let candidate = artefact(
-            outcome.fitted.model, trees: outcome.fitted.trees, kind: outcome.best.kind.rawValue, outcome, run: run, ranges: ranges)
+            outcome.fitted.model, trees: outcome.fitted.trees, kind: outcome.best.kind.rawValue, dependsOn: definition.features, outcome,
+            run: run, ranges: ranges)
         let report = Array(TrainingReport(definition: definition, outcome: outcome, run: run).html.utf8)
         let reference = outcome.reference
         let files = try await Self.onThread { try candidate.files(reference: reference, report: report) }
@@ -47,9 +48,9 @@ extension TrainRole {
 
     private func registerBaseline(_ outcome: TrainingOutcome, run: String, ranges: [SnapshotRange]) async throws -> ModelVersion? {
         guard let best = outcome.bestBaseline(by: definition.metric) else { return nil }
-        let artefact = artefact(best.model, trees: nil, kind: best.name, outcome, run: run, ranges: ranges)
-        let reference = try Self.reference(outcome.reference, predictedBy: best.model)
-        let files = try await Self.onThread { try artefact.files(reference: reference, report: nil) }
+        let artefact = artefact(
+            best.model, trees: nil, kind: best.name, dependsOn: best.column.map { [$0] } ?? [], outcome, run: run, ranges: ranges)
+        let files = try await Self.onThread { try artefact.files(reference: best.reference, report: nil) }
         for file in files { try await tracking.upload(run: run, path: "baseline/\(file.path)", bytes: file.bytes) }
         let version = try await tracking.createVersion(
             model: definition.model, source: "runs:/\(run)/baseline", run: run,
@@ -61,16 +62,12 @@ extension TrainRole {
         return version.version
     }
 
-    /// The reference with another model's predictions; without any when its inputs are not among the features.
-    private static func reference(_ table: Table, predictedBy model: Model) throws -> Table? {
-        guard let predictions = try? model.predict(table) else { return nil }
-        return try table.with(Column("prediction", doubles: predictions))
-    }
-
+    /// - Parameter inputs: Those whose meaning must not change, because the predictions depend on them; a baseline goes on
+    ///   serving when a feature that it only records is redefined.
     private func artefact(
-        _ model: Model, trees: [UInt8]?, kind: String, _ outcome: TrainingOutcome, run: String, ranges: [SnapshotRange]
+        _ model: Model, trees: [UInt8]?, kind: String, dependsOn inputs: [String], _ outcome: TrainingOutcome, run: String,
+        ranges: [SnapshotRange]
     ) -> ModelArtefact {
-        let inputs = Set(model.inputs.map(\.name))
         let example = model.inputs.map { input in outcome.example.rowCount > 0 ? outcome.example[input.name]?[0] ?? .null : .null }
         return ModelArtefact(
             metadata: ModelArtefactMetadata(
