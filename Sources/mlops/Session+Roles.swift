@@ -72,7 +72,7 @@ extension Session {
             baseline: baselines?.first)
         let plan = MonitorWorker.Plan(
             predictionsTopic: Topics.predictions(project), labelView: views.first { $0.definition.name == monitoring.labels?.view },
-            instance: role.rawValue)
+            featureView: views.first { $0.definition.name == project.serving?.featuresFrom }, instance: role.rawValue)
         return MonitorRole(
             configuration, settings: engine, plan: plan, log: log, reference: DriftReference.registry(client), metrics: Telemetry.metrics,
             readiness: readiness, logger: logger(.monitor), wall: wall)

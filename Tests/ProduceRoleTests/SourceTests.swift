@@ -23,13 +23,22 @@ import Testing
         let source = try FileSource(
             path: path, stream: tradeStream, constants: [("pair", .string("XRP/ETH"))],
             map: [("timestamp_ms", "timestamp"), ("quantity", "amount"), ("trade_id", "id")])
-        #expect(try source.span() == 1_570_752_000_000...1_570_752_001_000)
+        #expect(try source.span(notAfter: .max) == 1_570_752_000_000...1_570_752_001_000)
         let events = try source.next(10)
         #expect(
             text(events).first
                 == #"{"pair":"XRP/ETH","price":0.0014,"quantity":5.0,"side":"buy","trade_id":"11","timestamp_ms":1570752000000}"#)
         #expect(events[0].key == Array("XRP/ETH".utf8) && events[1].time == 1_570_752_001_000)
         #expect(try source.next(10).isEmpty)
+    }
+
+    @Test func `a time that cannot be does not stretch the span of a file`() throws {
+        let lines = [5, 7, 4_102_444_800_000, Int64.max].map { #"{"pair":"A","price":1,"quantity":1,"timestamp_ms":\#($0)}"# }
+        let path = try file("t.jsonl", lines.joined(separator: "\n"))
+        defer { try? FileManager.default.removeItem(atPath: path) }
+        #expect(try JSONLinesSource(path: path, stream: tradeStream).span(notAfter: 1_000) == 5...7)
+        let whole = try FileSource(path: path, stream: tradeStream, constants: [("pair", .string("A"))], map: [])
+        #expect(try whole.span(notAfter: 1_000) == 5...7)
     }
 
     @Test func `a file without a required field is refused with what was looked for`() throws {

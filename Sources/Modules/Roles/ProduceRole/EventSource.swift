@@ -14,7 +14,8 @@ package protocol EventSource: AnyObject {
     /// Up to `limit` further events; none at the end of a finite source.
     func next(_ limit: Int) throws -> [SourceEvent]
     /// First and last event time of a finite source.
-    func span() throws -> ClosedRange<EventTime.Milliseconds>?
+    /// - Parameter latest: Later times are mistakes that the stream will refuse; they do not count.
+    func span(notAfter latest: EventTime.Milliseconds) throws -> ClosedRange<EventTime.Milliseconds>?
 }
 
 extension EventSource {

@@ -70,14 +70,14 @@ package final class FileSource: EventSource {
         return events
     }
 
-    package func span() throws -> ClosedRange<EventTime.Milliseconds>? {
+    package func span(notAfter latest: EventTime.Milliseconds) throws -> ClosedRange<EventTime.Milliseconds>? {
         guard case .column(let name) = columns[timeField] else { return nil }
         var span: ClosedRange<EventTime.Milliseconds>?
         let times = try TableFile.reader(path: path, options: ReadOptions(columns: [name]))
         while let batch = try times.next() {
             guard let column = batch[name] else { continue }
             for row in 0..<batch.rowCount {
-                guard let time = Self.time(column[row]) else { continue }
+                guard let time = Self.time(column[row]), time <= latest, EventTime.range.contains(time) else { continue }
                 span = min(span?.lowerBound ?? time, time)...max(span?.upperBound ?? time, time)
             }
         }

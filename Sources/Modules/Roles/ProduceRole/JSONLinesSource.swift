@@ -37,12 +37,12 @@ package final class JSONLinesSource: EventSource {
         return events
     }
 
-    package func span() throws -> ClosedRange<EventTime.Milliseconds>? {
+    package func span(notAfter latest: EventTime.Milliseconds) throws -> ClosedRange<EventTime.Milliseconds>? {
         let all = try LineReader(path: path)
         var span: ClosedRange<EventTime.Milliseconds>?
         while let line = try all.next() {
             let event = event(Array(line))
-            guard event.key != nil else { continue }
+            guard event.key != nil, event.time <= latest, EventTime.range.contains(event.time) else { continue }
             span = min(span?.lowerBound ?? event.time, event.time)...max(span?.upperBound ?? event.time, event.time)
         }
         return span
@@ -56,7 +56,9 @@ package final class JSONLinesSource: EventSource {
         }
         let columns = Dictionary(uniqueKeysWithValues: decoder.finish().map { ($0.name, $0[0]) })
         let key = (try? EntityKey(keyFields.map { columns[$0] ?? .null }))?.bytes
-        guard let key, let time = columns[timeField]?.number else { return SourceEvent(time: 0, key: nil, value: line) }
-        return SourceEvent(time: Int64(time), key: key, value: line)
+        switch columns[timeField] {
+        case .int(let time)?, .time(let time)?: return SourceEvent(time: time, key: key, value: line)
+        default: return SourceEvent(time: 0, key: nil, value: line)
+        }
     }
 }

@@ -75,7 +75,7 @@ package actor Producer {
     }
 
     /// First and last event time of a finite source.
-    package func span() throws -> ClosedRange<EventTime.Milliseconds>? { try makeSource().span() }
+    package func span() throws -> ClosedRange<EventTime.Milliseconds>? { try makeSource().span(notAfter: plausible) }
 
     /// Sends events up to, and not including, the first one at or after `limit`.
     /// - Returns: Whether the source has come to its end. The task's cancellation also ends the call.

@@ -62,7 +62,7 @@ package final class SyntheticSource: EventSource {
         return events
     }
 
-    package func span() -> ClosedRange<EventTime.Milliseconds>? { end.map { start...$0 } }
+    package func span(notAfter latest: EventTime.Milliseconds) -> ClosedRange<EventTime.Milliseconds>? { end.map { start...$0 } }
 
     private func value(_ field: Field, of trade: SyntheticTrades.Trade) -> Value {
         switch field {

@@ -68,8 +68,15 @@ package actor OnlineStore {
         for (row, entity) in entities.enumerated() {
             let values = columns.map { $0[row] }
             rows[entity.key] = Row(
-                values: values, availability: Int64(values[availabilityIndex].number ?? 0), partition: batch.partition,
+                values: values, availability: Self.time(values[availabilityIndex]), partition: batch.partition,
                 offset: entity.offset)
+        }
+    }
+
+    private static func time(_ value: Value) -> EventTime.Milliseconds {
+        switch value {
+        case .int(let time), .time(let time): time
+        default: 0
         }
     }
 
