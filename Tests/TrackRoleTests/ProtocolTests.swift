@@ -91,6 +91,17 @@ import Web
         }
     }
 
+    @Test func `a browser's route takes no form of another site`() async throws {
+        try await TrackServer.with { (server: TrackServer) async throws in
+            var call = JSONClient.Call(.post, "/ajax-api/2.0/mlflow/experiments/create")
+            call.body = Array(#"{"name":"forged"}"#.utf8)
+            call.contentType = "text/plain"
+            await #expect(throws: HTTPFailure.self) { try await server.http.send(call) }
+            call.contentType = "application/json; charset=utf-8"
+            #expect(try await server.http.send(call).status == 200)
+        }
+    }
+
     @Test(arguments: [
         "..%2f..%2fetc%2fpasswd", "%2e%2e/x", "%252e%252e/x", "a%5c..%5cx", "a%00b", ".part/x", "a//b", "%2fetc/passwd",
     ])

@@ -56,6 +56,17 @@ import Web
         }
     }
 
+    @Test func `long texts are cut into requests that the server takes`() async throws {
+        try await TrackServer.with { (server: TrackServer) async throws in
+            let run = try await server.client.createRun(experiment: "0", name: "r", startTime: 7).info.id
+            let long = String(repeating: "\u{1}\u{e9}", count: 2_900)
+            try await server.client.logBatch(run: run, params: (0..<130).map { ("p\($0)", long) }, tags: (0..<130).map { ("t\($0)", long) })
+            let found = try await server.client.run(id: run)
+            #expect(found.params.count == 130 && found.tags.count == 131)
+            #expect(found.params.allSatisfy { $0.value == long })
+        }
+    }
+
     @Test func `files go in and come back through the client`() async throws {
         try await TrackServer.with { (server: TrackServer) async throws in
             let client = server.client

@@ -25,7 +25,9 @@ import Testing
     @Test func `an upload given up leaves nothing`() async throws {
         let folder = Folder()
         let store = try await ArtifactStore(root: folder.path)
-        try await store.upload("a/b").write([1, 2, 3])
+        let upload = try await store.upload("a/b")
+        try await upload.write([1, 2, 3])
+        try await upload.abandon()
         #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path + "/.part").isEmpty)
         #expect(await refusal { try await store.file("a/b") } == .doesNotExist)
     }

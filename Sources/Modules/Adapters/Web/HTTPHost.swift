@@ -21,13 +21,14 @@ package struct HTTPHost: Service {
 
     /// Becomes known when the host listens.
     package let address: ListeningAddress
+    private let role: String
     private let place: ListeningAddress.Place
     private let responder: LimitedResponder
     private let logger: Logger
     private let onListening: @Sendable (ListeningAddress.Place) async -> Void
 
     /// - Parameters:
-    ///   - role: Label of the request metrics.
+    ///   - role: What it serves: label of the request metrics, fact of the log.
     ///   - port: 0 lets the system choose; see ``address``.
     ///   - responder: Usually a router's.
     ///   - limits: What a request may cost, decided from its head.
@@ -41,6 +42,7 @@ package struct HTTPHost: Service {
         logger: Logger, address: ListeningAddress = ListeningAddress(),
         onListening: @escaping @Sendable (ListeningAddress.Place) async -> Void = { _ in }
     ) {
+        self.role = role
         place = ListeningAddress.Place(host: host, port: port)
         self.responder = LimitedResponder(inner: responder, limits: limits, failure: failure, meter: RequestMeter(role: role))
         self.logger = logger
@@ -55,7 +57,7 @@ package struct HTTPHost: Service {
             configuration: ApplicationConfiguration(address: .hostname(place.host, port: place.port)),
             onServerRunning: { channel in
                 let bound = ListeningAddress.Place(host: place.host, port: channel.localAddress?.port ?? place.port)
-                logger.info("listening", metadata: ["address": "\(bound)"])
+                logger.info("listening", metadata: ["address": "\(bound)", "server": "\(role)"])
                 await onListening(bound)
                 address.resolve(.success(bound))
             },

@@ -63,7 +63,7 @@ package struct Page: Sendable {
         th{color:var(--dim);font-weight:600;font-size:.85rem}td.number,th.number{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
         code,pre{font:13px/1.45 ui-monospace,monospace}pre{background:var(--soft);padding:.7rem;overflow-x:auto;border-radius:6px}
         .tag{display:inline-block;background:var(--soft);border:1px solid var(--line);border-radius:999px;padding:0 .55rem;margin:0 .3rem .2rem 0;font-size:.85rem}
-        .charts{display:grid;grid-template-columns:repeat(auto-fill,minmax(24rem,1fr));gap:1rem}figure{margin:0}figcaption{font-size:.9rem;font-weight:600;overflow-wrap:anywhere}
+        .charts{margin-top:1rem;display:grid;grid-template-columns:repeat(auto-fill,minmax(24rem,1fr));gap:1rem}figure{margin:0}figcaption{font-size:.9rem;font-weight:600;overflow-wrap:anywhere}
         svg{width:100%;height:auto;font:11px system-ui,sans-serif}svg text{fill:var(--dim)}input,select,button{font:inherit;color:inherit;background:var(--bg);border:1px solid var(--line);border-radius:6px;padding:.3rem .6rem}
         form.search{display:flex;gap:.5rem;margin:.5rem 0 1rem}form.search input{flex:1}
         """

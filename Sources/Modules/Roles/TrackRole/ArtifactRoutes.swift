@@ -22,12 +22,7 @@ struct ArtifactRoutes: Sendable {
                 return Response.json(Self.listing(entries).json)
             }
             router.get(RouterPath(root + "/**")) { request, _ in try await send(path(request, root), to: request) }
-            router.put(RouterPath(root + "/**")) { request, _ in
-                let upload = try await service.artifacts.upload(path(request, root))
-                for try await buffer in request.body { try await upload.write(Array(buffer.readableBytesView)) }
-                try await upload.finish()
-                return Response(status: .ok)
-            }
+            router.put(RouterPath(root + "/**")) { request, _ in try await receive(request, at: path(request, root)) }
             router.delete(RouterPath(root + "/**")) { request, _ in
                 try await service.artifacts.delete(path(request, root))
                 return Response.json(Reply.empty.json)
@@ -51,6 +46,18 @@ struct ArtifactRoutes: Sendable {
             let place = try ArtifactPath.place(of: try await service.downloadURI(of: version))
             return try await send(place + "/" + ArtifactPath.check(arguments.text("path")).description, to: request)
         }
+    }
+
+    private func receive(_ request: Request, at path: String) async throws -> Response {
+        let upload = try await service.artifacts.upload(path)
+        do {
+            for try await buffer in request.body { try await upload.write(Array(buffer.readableBytesView)) }
+            try await upload.finish()
+        } catch {
+            try await upload.abandon()
+            throw error
+        }
+        return Response(status: .ok)
     }
 
     private static func listing(_ entries: [ArtifactStore.Entry]) -> Reply {

@@ -47,6 +47,11 @@ enum TrackRouter {
         if request.method == .get { return Arguments(query: request.query) }
         let body = try await request.bytes(upTo: maxJSONBytes)
         guard !body.isEmpty else { return Arguments(.object([])) }
+        // A form of another site can send text to a browser's routes, but not JSON.
+        let isJSON = request.headers[.contentType]?.lowercased().hasPrefix("application/json") ?? false
+        guard isJSON || !request.uri.path.hasPrefix("/ajax-api/") else {
+            throw TrackingError(.badRequest, "Content-Type must be application/json")
+        }
         let json: JSONValue
         do throws(JSONReader.Error) {
             json = try JSONReader.read(body)

@@ -9,7 +9,7 @@ import Darwin
 
 /// A file that is being received: it grows under a name of its own and takes its place by a rename.
 ///
-/// Abandoned without ``finish()``, it leaves nothing behind but, after a crash, a file in `.part` that the store removes.
+/// Given up before ``finish()`` it leaves nothing behind but, after a crash, a file in `.part` that the store removes.
 package final class ArtifactUpload: @unchecked Sendable {
     // Calls follow one another; each touches the file on the queue.
     private let queue = DispatchQueue(label: "artifact-upload")
@@ -83,6 +83,15 @@ package final class ArtifactUpload: @unchecked Sendable {
                 folder = next
             }
             guard renameat(pending, name, folder, String(parts[parts.count - 1])) == 0 else { throw Self.failure(path) }
+            isFinished = true
+        }
+    }
+
+    /// Removes what was received. Without it, the last reference that goes does.
+    package func abandon() async throws(TrackingError) {
+        try await Self.onDisk(queue) { [self] () throws(TrackingError) in
+            guard !isFinished else { return }
+            unlinkat(pending, name, 0)
             isFinished = true
         }
     }

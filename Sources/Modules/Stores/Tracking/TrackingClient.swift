@@ -84,11 +84,13 @@ package struct TrackingClient: Sendable {
     package func logBatch(
         run: String, params: [(String, String)] = [], metrics: [Metric] = [], tags: [(String, String)] = []
     ) async throws(TrackingFailure) {
-        // Parameters and tags are the longest texts: 100 of 8,000 characters stay below the body limit of a megabyte.
-        for params in params.chunked(100) { try await sendBatch(run, params: params) }
-        for tags in tags.chunked(100) { try await sendBatch(run, tags: tags) }
+        for params in params.chunked(100, maxBytes: Self.maxChunkBytes) { try await sendBatch(run, params: params) }
+        for tags in tags.chunked(100, maxBytes: Self.maxChunkBytes) { try await sendBatch(run, tags: tags) }
         for metrics in metrics.chunked(1_000) { try await sendBatch(run, metrics: metrics) }
     }
+
+    /// Text per request; escaped to six times its length it stays near the protocol's limit of a megabyte per body.
+    private static let maxChunkBytes = 160_000
 
     private func sendBatch(
         _ run: String, params: ArraySlice<(String, String)> = [], metrics: ArraySlice<Metric> = [], tags: ArraySlice<(String, String)> = []
@@ -212,5 +214,23 @@ extension Array {
     /// Consecutive pieces of at most `size` elements.
     func chunked(_ size: Int) -> [ArraySlice<Element>] {
         stride(from: 0, to: count, by: size).map { self[$0..<Swift.min($0 + size, count)] }
+    }
+}
+
+extension Array<(String, String)> {
+    /// Consecutive pieces of at most `size` pairs and `maxBytes` of text; one pair alone may be longer.
+    func chunked(_ size: Int, maxBytes: Int) -> [ArraySlice<Element>] {
+        var pieces: [ArraySlice<Element>] = []
+        var first = 0, bytes = 0
+        for (index, pair) in enumerated() {
+            let length = pair.0.utf8.count + pair.1.utf8.count
+            if index > first, index - first == size || bytes + length > maxBytes {
+                pieces.append(self[first..<index])
+                (first, bytes) = (index, 0)
+            }
+            bytes += length
+        }
+        if first < count { pieces.append(self[first...]) }
+        return pieces
     }
 }
