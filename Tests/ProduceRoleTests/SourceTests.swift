@@ -86,7 +86,9 @@ import Testing
         #expect(records.suffix(2).map { $0.record.header("mlops-tick") } == [Array("end".utf8), Array("end".utf8)])
         #expect(events[0].record.header("mlops-ingested-at") == Array("1000000000".utf8))
         // A third run has nothing to add.
-        #expect(try await producer().feed() == true)
+        let third = producer()
+        #expect(try await third.feed() == true)
+        try await third.finish()
         #expect(try await log.endOffset(topic: "trades", partition: 0) == Int64(records.count))
     }
 }

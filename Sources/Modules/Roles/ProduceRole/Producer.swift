@@ -52,6 +52,8 @@ package actor Producer {
     private var begun: (event: EventTime.Milliseconds, at: Duration)?
     private var held: ArraySlice<SourceEvent> = []
     private var isExhausted = false
+    /// The log already says that the input has ended.
+    private var isFinished = false
 
     /// Records of one write to the log.
     private static let batchRecords = 10_000
@@ -101,10 +103,12 @@ package actor Producer {
         return isExhausted && held.isEmpty
     }
 
-    /// Writes one tick per key: the finite input has ended.
+    /// Writes one tick per key: the finite input has ended. Nothing when an earlier run has said so.
     package func finish() async throws {
+        guard !isFinished else { return }
         let ticks = keyTimes.endTicks()
         try await log.commit(LogUnit(group: group, outputs: [.init(topic: plan.topic, records: ticks)], state: [positionChange("done")]))
+        isFinished = true
         logger.info("source ended", metadata: ["source": "\(plan.source)", "events": "\(position)", "keys": "\(ticks.count)"])
     }
 
@@ -130,7 +134,10 @@ package actor Producer {
             position += Int64(events.count)
         }
         if position > 0 { logger.info("source goes on", metadata: ["source": "\(plan.source)", "from": "\(position)"]) }
-        if saved?.hasSuffix("done") == true { isExhausted = true }
+        if saved?.hasSuffix("done") == true {
+            isExhausted = true
+            isFinished = true
+        }
     }
 
     private func nextEvents() throws -> ArraySlice<SourceEvent> {
