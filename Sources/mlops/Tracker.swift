@@ -14,10 +14,16 @@ struct Tracker: Sendable {
     let own: TrackRole?
     private let known: String?
 
-    init(_ session: Session) {
-        let known = session.settings.trackURL ?? Self.endpoint(of: session.settings.logDirectory)
+    /// For a role that runs alone.
+    static func find(_ session: Session) async -> Tracker {
+        var known = session.settings.trackURL
+        if known == nil, let url = endpoint(of: session.settings.logDirectory), await answers(url) { known = url }
+        return Tracker(own: known == nil ? session.trackRole(port: 0) : nil, known: known)
+    }
+
+    private init(own: TrackRole?, known: String?) {
+        self.own = own
         self.known = known
-        own = known == nil ? session.trackRole(port: 0) : nil
     }
 
     /// For a process that runs every role: its own server on a known port, unless the settings name another one.
@@ -33,25 +39,18 @@ struct Tracker: Sendable {
         return TrackingClient(url: try await own.address.wait().url)
     }
 
-    /// What `DIR/endpoints.json` says, while the server that wrote it holds the directory's lock.
+    /// What `DIR/endpoints.json` says; a server that was killed leaves it behind.
     private static func endpoint(of directory: String) -> String? {
         struct Endpoints: Decodable { let track: String }
         guard let data = FileManager.default.contents(atPath: directory + "/endpoints.json"),
-            let found = try? JSONDecoder().decode(Endpoints.self, from: data), DirectoryHolder.isHeld(directory)
+            let found = try? JSONDecoder().decode(Endpoints.self, from: data)
         else { return nil }
         return found.track
     }
-}
 
-/// Whether a tracking server is alive on a directory: a dead one leaves its files but not its lock.
-private enum DirectoryHolder {
-    static func isHeld(_ directory: String) -> Bool {
-        let descriptor = open(directory + "/tracking.lock", O_RDWR | O_CLOEXEC)
-        guard descriptor >= 0 else { return false }
-        defer { close(descriptor) }
-        guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else { return true }
-        flock(descriptor, LOCK_UN)
-        return false
+    private static func answers(_ url: String) async -> Bool {
+        let client = JSONClient(baseURL: url, timeout: .seconds(2), retry: .none)
+        return (try? await client.send(.init(.get, "/health")))?.status == 200
     }
 }
 
