@@ -47,6 +47,14 @@ import Testing
         #expect(written.rows["candles"]?.first?.contains(#""close":3.0,"volume":2.0,"trades":2"#) == true)
     }
 
+    @Test(arguments: [(300_000, 0), (300_001, 1)] as [(Int64, Int)])
+    func `an event may be five minutes ahead of its arrival and no more`(time: Int64, dead: Int) throws {
+        var engine = try TradeFixture().engine()
+        var record = TestRecord.trade("A", 1, at: time)
+        record.ingestedAt = 0
+        #expect(try feed([record], to: &engine).dead.count == dead)
+    }
+
     @Test func `a record without a key says so, unless it is not even JSON`() throws {
         var engine = try TradeFixture().engine()
         let written = try feed(

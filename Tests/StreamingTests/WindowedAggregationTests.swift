@@ -95,6 +95,13 @@ func run(
         #expect(late.map(\.lateBy) == [1])
     }
 
+    @Test(arguments: [(1_499, 0), (1_500, 1)] as [(Int64, Int)])
+    func `an event is late for a window that never opened as it is for one that closed`(reached: Int64, count: Int) throws {
+        var windows = try aggregation(grace: 500)
+        let (_, late) = run([Happening(key: 0, time: reached), Happening(key: 0, time: 999)], &windows)
+        #expect(late.count == count)
+    }
+
     @Test func `one key's time never closes another key's window`() throws {
         var windows = try aggregation()
         let (rows, late) = run(
