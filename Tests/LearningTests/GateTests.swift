@@ -122,18 +122,90 @@ struct GateTests {
         #expect(verdict.comparisons[0].improvement == 2)
     }
 
-    @Test func `slices are reported with their best rival and decide nothing`() {
-        let groups = (0..<400).map { $0 % 4 == 0 ? "ETH" : "BTC" }
-        let candidate = groups.map { $0 == "ETH" ? 2.5 : 0.5 }
+    /// Every fourth row is of ETH.
+    static let pairs = (0..<400).map { $0 % 4 == 0 ? "ETH" : "BTC" }
+
+    @Test func `a model that is better overall and worse for a slice is refused, and the slice is named`() {
+        let candidate = Self.pairs.map { $0 == "ETH" ? 2.5 : 0.5 }
         let verdict = Self.gate().judge(
             candidate: candidate, rivals: [Self.baseline(2), .init(name: "worse", predictions: Self.errors(9), learntUntil: nil)],
-            rows: Self.rows(slices: [("pair", groups)]), latencyMicroseconds: 0)
-        #expect(verdict.isPromoted)
+            rows: Self.rows(slices: [("pair", Self.pairs)]), latencyMicroseconds: 0)
+        #expect(verdict.reason == .worseForASlice)
+        #expect(verdict.comparisons.map(\.isBeaten) == [true, true])
         #expect(
             verdict.slices == [
-                .init(column: "pair", group: "BTC", rows: 300, score: 0.5, bestRival: "mean", bestRivalScore: 2),
-                .init(column: "pair", group: "ETH", rows: 100, score: 2.5, bestRival: "mean", bestRivalScore: 2),
+                .init(
+                    column: "pair", group: "BTC", rows: 300, score: 0.5, bestRival: "mean", bestRivalScore: 2, improvement: 1.5,
+                    lower: 1.5, upper: 1.5),
+                .init(
+                    column: "pair", group: "ETH", rows: 100, score: 2.5, bestRival: "mean", bestRivalScore: 2, improvement: -0.5,
+                    lower: -0.5, upper: -0.5),
             ])
+        #expect(
+            verdict.sentence == "refused: mae 1 beats every rival on 400 test rows, but not for pair = ETH: 2.5 against mean 2 "
+                + "(improvement -0.5, 95 % interval -0.5 to -0.5) on 100 rows")
+    }
+
+    @Test(arguments: [(2.0, true), (2.0.nextUp, false), (1.9, true), (2.1, false)])
+    func `a slice refuses when its whole interval lies below zero, equal is not worse`(error: Double, isPromoted: Bool) {
+        let verdict = Self.gate().judge(
+            candidate: Self.pairs.map { $0 == "ETH" ? error : 0.5 }, rivals: [Self.baseline(2)],
+            rows: Self.rows(slices: [("pair", Self.pairs)]), latencyMicroseconds: 0)
+        #expect(verdict.isPromoted == isPromoted)
+    }
+
+    @Test func `a slice that is worse on the mean and within doubt does not refuse`() throws {
+        // Of ETH one stretch in ten is far worse and the others are better.
+        let candidate = (0..<400).map { Self.pairs[$0] == "BTC" ? 0.5 : $0 / 40 == 3 ? 9.0 : 1.5 }
+        let verdict = Self.gate().judge(
+            candidate: candidate, rivals: [Self.baseline(2)], rows: Self.rows(slices: [("pair", Self.pairs)]), latencyMicroseconds: 0)
+        let slice = try #require(verdict.slices.last)
+        #expect(slice.improvement < 0)
+        let (lower, upper) = (try #require(slice.lower), try #require(slice.upper))
+        #expect(lower < slice.improvement && slice.improvement < upper && upper > 0)
+        #expect(verdict.isPromoted)
+    }
+
+    @Test(arguments: [(30, 100, true), (29, 100, false), (20, 20, true), (19, 20, false)])
+    func `a slice of fewer rows than are worth judging is only reported`(count: Int, minRows: Int, isJudged: Bool) {
+        let groups = (0..<400).map { $0 % 13 == 0 && $0 / 13 < count ? "ETH" : "BTC" }
+        let verdict = Self.gate(minRows: minRows).judge(
+            candidate: groups.map { $0 == "ETH" ? 3.0 : 0.5 }, rivals: [Self.baseline(2)],
+            rows: Self.rows(slices: [("pair", groups)]), latencyMicroseconds: 0)
+        #expect(verdict.slices.map(\.rows) == [400 - count, count])
+        #expect((verdict.slices[1].upper != nil) == isJudged)
+        #expect(verdict.slices[1].improvement == -1)
+        #expect(verdict.isPromoted != isJudged)
+    }
+
+    @Test func `a slice of too few blocks is only reported`() {
+        // Forty rows of ETH in a row: four horizons.
+        let groups = (0..<400).map { $0 < 40 ? "ETH" : "BTC" }
+        let verdict = Self.gate().judge(
+            candidate: groups.map { $0 == "ETH" ? 3.0 : 0.5 }, rivals: [Self.baseline(2)],
+            rows: Self.rows(slices: [("pair", groups)]), latencyMicroseconds: 0)
+        #expect(verdict.slices[1].upper == nil)
+        #expect(verdict.isPromoted)
+    }
+
+    @Test func `a slice is measured against the rival that is best there`() {
+        let elsewhere = Gate.Rival(name: "current", predictions: Self.pairs.map { $0 == "ETH" ? 0.25 : 9 }, learntUntil: nil)
+        let verdict = Self.gate().judge(
+            candidate: Self.errors(1), rivals: [Self.baseline(2), elsewhere], rows: Self.rows(slices: [("pair", Self.pairs)]),
+            latencyMicroseconds: 0)
+        #expect(verdict.slices.map(\.bestRival) == ["mean", "current"])
+        #expect(verdict.slices.map(\.isWorse) == [false, true])
+        #expect(verdict.reason == .worseForASlice)
+    }
+
+    @Test func `of many worse slices the sentence names three`() {
+        let groups = (0..<400).map { "p\($0 % 8)" }
+        let candidate = (0..<400).map { $0 % 8 < 5 ? 2.5 : 0.0 }
+        let verdict = Self.gate().judge(
+            candidate: candidate, rivals: [Self.baseline(2)], rows: Self.rows(slices: [("pair", groups)]), latencyMicroseconds: 0)
+        #expect(verdict.reason == .worseForASlice)
+        #expect(verdict.sentence.contains("pair = p2: ") && !verdict.sentence.contains("p3"))
+        #expect(verdict.sentence.hasSuffix("; and 2 more"))
     }
 
     @Test func `a verdict survives JSON`() throws {

@@ -7,10 +7,13 @@ import Statistics
 ///
 /// It must beat every baseline and the champion: the lower bound of the paired block-bootstrap interval of the
 /// improvement must exceed `min_improvement`. Rows that the champion may have learnt from do not count, and too few rows
-/// (or blocks of them) are a refusal, because an interval from them means nothing.
+/// (or blocks of them) are a refusal, because an interval from them means nothing. Nor may it be worse than the best
+/// rival of any group of the slices, beyond doubt: a metric over all rows hears only the groups with the largest values.
 package struct Gate: Sendable {
     /// Fewer independent blocks than this say nothing about the spread between blocks.
     package static let minBlocks = 5
+    /// Fewer rows of a group than this, or than a whole test needs, are reported and not judged.
+    package static let minSliceRows = 30
 
     /// The test rows, in time order.
     package struct Rows: Sendable {
@@ -21,7 +24,7 @@ package struct Gate: Sendable {
         package let horizon: EventTime.Milliseconds
         /// Whether neighbouring rows depend on each other; when not, every row is a block.
         package let isSeries: Bool
-        /// The group of each row, for every column to report by.
+        /// The group of each row, for every column to judge by.
         package let slices: [(column: String, groups: [String])]
 
         package init(
@@ -77,11 +80,7 @@ package struct Gate: Sendable {
             latencyMicroseconds: latencyMicroseconds, maxLatencyMicroseconds: limits.maxLatencyMicroseconds)
         for rival in rivals {
             let rivalLosses = self.losses(rival.predictions, rows, counted)
-            guard
-                let interval = BlockBootstrap.improvement(
-                    candidate: losses, rival: rivalLosses, blocks: blocks, statistic: statistic, confidence: limits.confidence,
-                    seed: seed)
-            else { continue }
+            guard let interval = self.interval(losses, rivalLosses, blocks) else { continue }
             verdict.comparisons.append(
                 .init(
                     rival: rival.name, score: score(rivalLosses), improvement: interval.estimate, lower: interval.lower,
@@ -97,8 +96,14 @@ package struct Gate: Sendable {
         if verdict.countedRows < limits.minTestRows { return .tooFewRows }
         if verdict.blocks < Self.minBlocks { return .tooFewBlocks }
         if verdict.comparisons.count < rivals || !verdict.comparisons.allSatisfy(\.isBeaten) { return .notBetter }
+        if verdict.slices.contains(where: \.isWorse) { return .worseForASlice }
         if let limit = limits.maxLatencyMicroseconds, verdict.latencyMicroseconds > limit { return .tooSlow }
         return .better
+    }
+
+    private func interval(_ candidate: [Double], _ rival: [Double], _ blocks: [Range<Int>]) -> BlockBootstrap.Interval? {
+        BlockBootstrap.improvement(
+            candidate: candidate, rival: rival, blocks: blocks, statistic: statistic, confidence: limits.confidence, seed: seed)
     }
 
     private var statistic: BlockBootstrap.Statistic {
@@ -136,12 +141,24 @@ package struct Gate: Sendable {
     private func slices(_ candidate: [Double], _ rivals: [Rival], _ rows: Rows, _ counted: [Int]) -> [Verdict.Slice] {
         rows.slices.flatMap { slice in
             Dictionary(grouping: counted, by: { slice.groups[$0] }).sorted { $0.key < $1.key }.map { group, members in
-                let scores = rivals.map { (name: $0.name, score: score(losses($0.predictions, rows, members))) }
-                let best = scores.min { ($0.score, $0.name) < ($1.score, $1.name) }
-                return Verdict.Slice(
-                    column: slice.column, group: group, rows: members.count, score: score(losses(candidate, rows, members)),
-                    bestRival: best?.name ?? "", bestRivalScore: best?.score ?? 0)
+                sliceOf(slice.column, group, members, candidate, rivals, rows)
             }
         }
+    }
+
+    private func sliceOf(
+        _ column: String, _ group: String, _ members: [Int], _ candidate: [Double], _ rivals: [Rival], _ rows: Rows
+    ) -> Verdict.Slice {
+        let own = losses(candidate, rows, members)
+        let others = rivals.map { (name: $0.name, losses: losses($0.predictions, rows, members)) }
+        let best = others.min { (score($0.losses), $0.name) < (score($1.losses), $1.name) }
+        let blocks = blocks(of: members.map { rows.availability[$0] }, rows)
+        let isJudged = members.count >= min(Self.minSliceRows, limits.minTestRows) && blocks.count >= Self.minBlocks
+        let interval = isJudged ? best.flatMap { self.interval(own, $0.losses, blocks) } : nil
+        let bestScore = best.map { score($0.losses) }
+        return Verdict.Slice(
+            column: column, group: group, rows: members.count, score: score(own), bestRival: best?.name ?? "",
+            bestRivalScore: bestScore ?? 0, improvement: bestScore.map { $0 - score(own) } ?? 0, lower: interval?.lower,
+            upper: interval?.upper)
     }
 }

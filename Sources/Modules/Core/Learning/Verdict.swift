@@ -8,6 +8,7 @@ extension Gate {
             case tooFewRows = "too_few_rows"
             case tooFewBlocks = "too_few_blocks"
             case notBetter = "not_better"
+            case worseForASlice = "worse_for_a_slice"
             case tooSlow = "too_slow"
         }
 
@@ -27,7 +28,7 @@ extension Gate {
             }
         }
 
-        /// The rows of one group; reported, not judged.
+        /// The candidate on the rows of one group, against the rival that is best there.
         package struct Slice: Sendable, Equatable, Codable {
             package let column: String
             package let group: String
@@ -35,9 +36,17 @@ extension Gate {
             package let score: Double
             package let bestRival: String
             package let bestRivalScore: Double
+            /// Best rival's score minus candidate's: positive when the candidate is better.
+            package let improvement: Double
+            /// Bounds of the improvement; `nil` for a group of too few rows or blocks, which is not judged.
+            package let lower: Double?
+            package let upper: Double?
+
+            /// The whole interval lies below zero.
+            package var isWorse: Bool { upper.map { $0 < 0 } ?? false }
 
             enum CodingKeys: String, CodingKey {
-                case column, group, rows, score
+                case column, group, rows, score, improvement, lower, upper
                 case bestRival = "best_rival"
                 case bestRivalScore = "best_rival_score"
             }
@@ -93,7 +102,8 @@ extension Gate {
             switch reason {
             case .better:
                 return "promoted: \(metric) \(Self.short(score)) beats "
-                    + comparisons.map { "\($0.rival) \(Self.short($0.score)) (\(interval($0)))" }.joined(separator: ", ")
+                    + comparisons.map { "\($0.rival) \(Self.short($0.score)) (\(interval($0.improvement, $0.lower, $0.upper)))" }
+                    .joined(separator: ", ")
                     + " on \(countedRows) test rows"
             case .tooFewRows:
                 return "refused, insufficient evidence: \(countedRows) of \(testRows) test rows lie after the champion's training data, "
@@ -104,17 +114,30 @@ extension Gate {
             case .notBetter:
                 let unbeaten = comparisons.filter { !$0.isBeaten }
                 return "refused: \(metric) \(Self.short(score)) does not beat "
-                    + unbeaten.map { "\($0.rival) \(Self.short($0.score)) (\(interval($0)))" }.joined(separator: ", ")
+                    + unbeaten.map { "\($0.rival) \(Self.short($0.score)) (\(interval($0.improvement, $0.lower, $0.upper)))" }
+                    .joined(separator: ", ")
                     + " on \(countedRows) test rows; the lower bound must exceed \(Self.short(minImprovement))"
+            case .worseForASlice:
+                let worse = slices.filter(\.isWorse)
+                return "refused: \(metric) \(Self.short(score)) beats every rival on \(countedRows) test rows, but not for "
+                    + worse.prefix(Self.maxNamedSlices).map(shortfall).joined(separator: "; ")
+                    + (worse.count > Self.maxNamedSlices ? "; and \(worse.count - Self.maxNamedSlices) more" : "")
             case .tooSlow:
                 return "refused: one prediction takes \(Self.short(latencyMicroseconds)) µs, more than the "
                     + "\(Self.short(maxLatencyMicroseconds ?? 0)) µs allowed"
             }
         }
 
-        private func interval(_ comparison: Comparison) -> String {
-            "improvement \(Self.short(comparison.improvement)), \(Self.short(confidence * 100)) % interval "
-                + "\(Self.short(comparison.lower)) to \(Self.short(comparison.upper))"
+        /// More than this many groups make no readable sentence; the table has them all.
+        private static let maxNamedSlices = 3
+
+        private func shortfall(_ slice: Slice) -> String {
+            "\(slice.column) = \(slice.group): \(Self.short(slice.score)) against \(slice.bestRival) \(Self.short(slice.bestRivalScore)) "
+                + "(\(interval(slice.improvement, slice.lower ?? 0, slice.upper ?? 0))) on \(slice.rows) rows"
+        }
+
+        private func interval(_ improvement: Double, _ lower: Double, _ upper: Double) -> String {
+            "improvement \(Self.short(improvement)), \(Self.short(confidence * 100)) % interval \(Self.short(lower)) to \(Self.short(upper))"
         }
 
         /// Four significant digits.

@@ -47,16 +47,23 @@ struct TrainingReport {
             blocks.append(
                 .table(
                     TableMarkup(
-                        [.text("Slice"), .number("Rows"), .number(verdict.metric), .text("Best rival"), .number("Its \(verdict.metric)")],
+                        [
+                            .text("Slice"), .number("Rows"), .number(verdict.metric), .text("Best rival"), .number("Its \(verdict.metric)"),
+                            .number("Improvement"), .number("Lower bound"), .number("Upper bound"), .text("Worse"),
+                        ],
                         rows: verdict.slices.map {
                             [
                                 "\($0.column) = \($0.group)", "\($0.rows)", "\(NumberText.short($0.score))", "\($0.bestRival)",
-                                "\(NumberText.short($0.bestRivalScore))",
+                                "\(NumberText.short($0.bestRivalScore))", "\(NumberText.short($0.improvement))",
+                                "\(Self.bound($0.lower))", "\(Self.bound($0.upper))",
+                                "\($0.upper == nil ? "too few rows" : $0.isWorse ? "yes" : "no")",
                             ]
                         })))
         }
         return Report.Section("Gate", blocks)
     }
+
+    private static func bound(_ value: Double?) -> String { value.map { NumberText.short($0) } ?? "" }
 
     private var test: Report.Section {
         var rows = [(name: outcome.best.description, errors: outcome.errors)]
