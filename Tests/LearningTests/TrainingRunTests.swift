@@ -92,6 +92,19 @@ struct TrainingRunTests {
         #expect(outcome.trials[1].description == "xgboost max_depth=4")
     }
 
+    @Test func `a ridge relative to a column takes the inputs as they are and is promoted as any other`() throws {
+        let relative = TrainingDefinition.Candidate(
+            kind: .ridge, search: [.init(name: "alpha", scale: .log, lower: 1e-6, upper: 1)], relativeTo: "x")
+        let outcome = try Self.run(Self.definition(candidates: [relative, Self.xgboost]))
+        #expect(outcome.trials[0].description == "ridge relative to x alpha=0.001")
+        #expect(outcome.best.candidate == relative)
+        #expect(outcome.verdict.isPromoted)
+        guard case .numeric(_, _, let scaler) = outcome.fitted.model.pipeline.steps[0] else { Issue.record("not numeric"); return }
+        #expect(scaler == nil)
+        guard case .linear(let linear) = outcome.fitted.model.estimator else { Issue.record("not linear"); return }
+        #expect((linear.weights[0] - 2).magnitude < 0.05)
+    }
+
     @Test func `a target that is the present value leaves the baseline unbeaten`() throws {
         let definition = Self.definition(candidates: [Self.xgboost])
         let outcome = try Self.run(definition, slope: 1)

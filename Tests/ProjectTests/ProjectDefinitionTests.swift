@@ -51,6 +51,15 @@ struct ProjectDefinitionTests {
         #expect(project.monitoring?.drift == .init(method: .auto, share: 0.5))
     }
 
+    @Test func `a ridge may count its errors relative to a column, with a range of its own`() throws {
+        let tree = Tree.training.setting("candidates", [["kind": "ridge", "relative_to": "now"], ["kind": "ridge"]])
+        let project = try Tree.small.setting("training", tree).setting("serving", ["models": [["name": "small-10m"]]]).project()
+        let candidates = try #require(project.training?.candidates)
+        #expect(candidates.map(\.relativeTo) == ["now", nil])
+        #expect(candidates[0].search == [.init(name: "alpha", scale: .log, lower: 1e-6, upper: 1)])
+        #expect(ProjectPlan.text(project).contains("  candidate  ridge relative to now, alpha log(1e-06, 1)\n"))
+    }
+
     @Test func `features are the numbers and texts of the view, without key, metadata, exclusions and target`() throws {
         let plain = try Tree.small.setting("training", .training).project()
         #expect(plain.training?.features == ["now", "macd", "macd_signal", "macd_hist", "last_side"])

@@ -33,7 +33,7 @@ struct ExampleTests {
         let example = try String(contentsOfFile: Self.examples + "/crypto/mlops.yaml", encoding: .utf8)
         let planned = [
             ("\ntraining:\n", "    outliers: {column: return_1, rule: mad, threshold: 12, action: quarantine}\n\ntraining:\n"),
-            ("    - {kind: ridge", "    - {kind: huber, search: {epsilon: log(1.01, 5), alpha: log(1e-6, 1)}}\n    - {kind: ridge"),
+            ("    - {kind: xgboost", "    - {kind: huber, search: {epsilon: log(1.01, 5), alpha: log(1e-6, 1)}}\n    - {kind: xgboost"),
             ("  model: crypto-price-10m\n", "  model: crypto-price-10m\n  schedule: \"0 */3 * * *\"\n"),
             (
                 "\nsettings:",

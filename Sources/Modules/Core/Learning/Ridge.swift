@@ -67,6 +67,16 @@ package struct Ridge: Sendable {
 
     /// The weights that minimise the squared error plus `alpha` times the squared weights.
     package func solve(alpha: Double) throws(Error) -> LinearModel {
+        let weights = try Self.weights(products: products, moments: moments, columns: columns, alpha: alpha)
+        return LinearModel(weights: weights, intercept: labelMean - zip(weights, means).reduce(0) { $0 + $1.0 * $1.1 })
+    }
+
+    /// The solution of (products + alpha·I)·weights = moments.
+    ///
+    /// - Parameters:
+    ///   - products: Symmetric, lower triangle, row-major.
+    ///   - moments: One a column.
+    static func weights(products: [Double], moments: [Double], columns: Int, alpha: Double) throws(Error) -> [Double] {
         var factor = products
         for index in 0..<columns { factor[index * columns + index] += alpha }
         // Cholesky: the lower triangle becomes L with L·Lᵀ = products + alpha·I.
@@ -92,6 +102,6 @@ package struct Ridge: Sendable {
             weights[row] /= factor[row * columns + row]
         }
         guard weights.allSatisfy(\.isFinite) else { throw .notFinite }
-        return LinearModel(weights: weights, intercept: labelMean - zip(weights, means).reduce(0) { $0 + $1.0 * $1.1 })
+        return weights
     }
 }

@@ -20,15 +20,21 @@ package struct TrainingDefinition: Sendable {
         }
     }
 
-    package struct Candidate: Sendable, Hashable {
+    package struct Candidate: Sendable, Hashable, CustomStringConvertible {
         package enum Kind: String, Sendable, CaseIterable { case xgboost, ridge }
         package let kind: Kind
         package let search: [ParameterRange]
+        /// The column in whose unit a ridge counts its errors, row by row; `nil` for the target's own.
+        package let relativeTo: String?
 
-        package init(kind: Kind, search: [ParameterRange]) {
+        package init(kind: Kind, search: [ParameterRange], relativeTo: String? = nil) {
             self.kind = kind
+            self.relativeTo = relativeTo
             self.search = search
         }
+
+        /// `xgboost`, `ridge`, `ridge relative to close`.
+        package var description: String { kind.rawValue + (relativeTo.map { " relative to \($0)" } ?? "") }
     }
 
     package enum Baseline: Sendable, Hashable, CustomStringConvertible {

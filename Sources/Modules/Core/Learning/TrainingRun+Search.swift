@@ -21,6 +21,8 @@ struct Fold: Sendable {
     let scaledJudging: [Double]
     /// The sums over the training rows; one factorisation a penalty remains.
     let ridge: Ridge?
+    /// The same for ridges of relative errors, by the column that they are relative to.
+    let relativeRidges: [String: RelativeRidge]
 
     init(_ rows: TrainingRows, training: [Int], judging: [Int], _ definition: TrainingDefinition) throws(TrainingRun.Error) {
         let trainingTable = rows.table.gathered(training)
@@ -30,17 +32,27 @@ struct Fold: Sendable {
         self.judgingTable = judgingTable
         self.trainingTargets = trainingTargets
         judgingTargets = judging.map { rows.targets[$0] }
-        let needsRidge = definition.candidates.contains { $0.kind == .ridge }
+        let ridges = definition.candidates.filter { $0.kind == .ridge }
         do throws(Table.Error) {
             let plain = try Pipeline.fit(trainingTable, features: definition.features, missing: definition.missing, scaled: false)
             let scaled = try Pipeline.fit(trainingTable, features: definition.features, missing: definition.missing, scaled: true)
+            let plainValues = try plain.matrix(trainingTable)
             plainTraining = BoostedTrees.Matrix(
-                values: try plain.matrix(trainingTable).map(Float.init), rows: training.count, columns: plain.width,
+                values: plainValues.map(Float.init), rows: training.count, columns: plain.width,
                 names: plain.outputNames)
             plainJudging = try plain.matrix(judgingTable)
             scaledJudging = try scaled.matrix(judgingTable)
             let scaledTraining = try scaled.matrix(trainingTable)
-            ridge = needsRidge ? try? Ridge(matrix: scaledTraining, columns: scaled.width, labels: trainingTargets) : nil
+            ridge =
+                ridges.contains { $0.relativeTo == nil }
+                ? try? Ridge(matrix: scaledTraining, columns: scaled.width, labels: trainingTargets) : nil
+            var relativeRidges: [String: RelativeRidge] = [:]
+            for name in Set(ridges.compactMap(\.relativeTo)) {
+                let units = try trainingTable.column(name).numbers()
+                relativeRidges[name] = try? RelativeRidge(
+                    matrix: plainValues, columns: plain.width, labels: trainingTargets, units: units)
+            }
+            self.relativeRidges = relativeRidges
             self.plain = plain
             self.scaled = scaled
         } catch {
@@ -67,7 +79,7 @@ extension TrainingRun {
         for part in split.folds { folds.append(try Fold(rows, training: part.training, judging: part.judging, definition)) }
         var searches = definition.candidates.enumerated().map {
             ParzenSearch(
-                ranges: $1.search, first: $1.search.map { Self.usual[$0.name] ?? $0.value(at: 0.5) },
+                ranges: $1.search, first: Self.first($1),
                 seed: definition.budget.seed &+ UInt64($0))
         }
         let start = clock()
@@ -96,21 +108,26 @@ extension TrainingRun {
     /// What the libraries themselves begin with.
     private static let usual = ["max_depth": 6, "eta": 0.3, "rounds": 100, "alpha": 1.0]
 
+    /// No library has a usual penalty for relative errors: the middle of the range.
+    private static func first(_ candidate: TrainingDefinition.Candidate) -> [Double] {
+        candidate.search.map { (candidate.relativeTo == nil ? usual[$0.name] : nil) ?? $0.value(at: 0.5) }
+    }
+
     private func run(
         _ candidate: TrainingDefinition.Candidate, _ values: [Double], _ folds: [Fold], best: Trial?
     ) -> (trial: Trial, problem: String?) {
         let parameters = zip(candidate.search, values).map { (name: $0.name, value: $1) }
         func trial(_ scores: [Double], isPruned: Bool = false) -> Trial {
-            Trial(kind: candidate.kind, parameters: parameters, foldScores: scores, isPruned: isPruned)
+            Trial(candidate: candidate, parameters: parameters, foldScores: scores, isPruned: isPruned)
         }
         do {
             guard let first = folds.first else { return (trial([]), "there are no folds") }
-            let firstScore = try score(first, candidate.kind, parameters)
+            let firstScore = try score(first, candidate, parameters)
             if let best = best?.foldScores.first, firstScore > best * Self.pruningFactor {
                 return (trial([firstScore], isPruned: true), nil)
             }
             let others = Array(folds.dropFirst())
-            return (trial([firstScore] + (try Self.concurrently(others) { try score($0, candidate.kind, parameters) })), nil)
+            return (trial([firstScore] + (try Self.concurrently(others) { try score($0, candidate, parameters) })), nil)
         } catch {
             return (trial([.infinity]), String(describing: error))
         }
@@ -127,10 +144,10 @@ extension TrainingRun {
     }
 
     private func score(
-        _ fold: Fold, _ kind: TrainingDefinition.Candidate.Kind, _ parameters: [(name: String, value: Double)]
+        _ fold: Fold, _ candidate: TrainingDefinition.Candidate, _ parameters: [(name: String, value: Double)]
     ) throws -> Double {
-        let model = try fit(fold, kind, parameters).model
-        let matrix = kind == .ridge ? fold.scaledJudging : fold.plainJudging
+        let model = try fit(fold, candidate, parameters).model
+        let matrix = candidate.kind == .ridge && candidate.relativeTo == nil ? fold.scaledJudging : fold.plainJudging
         let predictions = try model.outputs(matrix: matrix, rows: fold.judgingTargets.count)
         guard let errors = RegressionErrors(predictions: predictions, truths: fold.judgingTargets) else {
             throw FitFailure(description: "a validation block is empty")
@@ -143,12 +160,19 @@ extension TrainingRun {
 
     /// Fits one setting on a fold's training rows.
     func fit(
-        _ fold: Fold, _ kind: TrainingDefinition.Candidate.Kind, _ parameters: [(name: String, value: Double)]
+        _ fold: Fold, _ candidate: TrainingDefinition.Candidate, _ parameters: [(name: String, value: Double)]
     ) throws -> FittedModel {
         let inputs = try definition.features.map { Model.Input(name: $0, type: try fold.trainingTable.column($0).type) }
         func value(_ name: String) -> Double? { parameters.first { $0.name == name }?.value }
-        switch kind {
+        switch candidate.kind {
         case .ridge:
+            if let unit = candidate.relativeTo {
+                guard let ridge = fold.relativeRidges[unit] else {
+                    throw FitFailure(description: "the rows do not make a ridge regression relative to \(unit)")
+                }
+                let linear = try ridge.solve(alpha: value("alpha") ?? 1)
+                return FittedModel(model: try Model(inputs: inputs, pipeline: fold.plain, estimator: .linear(linear)), trees: nil)
+            }
             guard let ridge = fold.ridge else { throw FitFailure(description: "the rows do not make a ridge regression") }
             let linear = try ridge.solve(alpha: value("alpha") ?? 1)
             return FittedModel(model: try Model(inputs: inputs, pipeline: fold.scaled, estimator: .linear(linear)), trees: nil)

@@ -77,14 +77,14 @@ package struct TrainingRun: Sendable {
         let training = try Fold(rows, training: split.test.training, judging: split.test.judging, definition)
         let fitted: FittedModel
         do {
-            fitted = try fit(training, best.kind, best.parameters)
+            fitted = try fit(training, best.candidate, best.parameters)
         } catch {
             throw .noTrial(String(describing: error))
         }
         let predictions = try predict(fitted.model, training.judgingTable)
         let test = try evaluate(predictions, training.judgingTargets)
         report(
-            "test of \(best.kind.rawValue): mae \(Gate.Verdict.short(test.mae)), rmse \(Gate.Verdict.short(test.rmse)), r2 \(Gate.Verdict.short(test.r2))"
+            "test of \(best.candidate.description): mae \(Gate.Verdict.short(test.mae)), rmse \(Gate.Verdict.short(test.rmse)), r2 \(Gate.Verdict.short(test.r2))"
         )
         let baselines = try baselines(training)
         for baseline in baselines {

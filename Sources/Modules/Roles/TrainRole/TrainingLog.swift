@@ -13,7 +13,7 @@ struct TrainingLog {
     var params: [(String, String)] {
         let best: [(String, String)] = outcome.best.parameters.map { ($0.name, "\($0.value)") }
         let definition: [(String, String)] = [
-            ("candidate", outcome.best.kind.rawValue), ("view", definition.view), ("target", definition.targetName),
+            ("candidate", outcome.best.candidate.description), ("view", definition.view), ("target", definition.targetName),
             ("horizon_ms", "\(definition.horizon)"), ("features", String(definition.features.joined(separator: ",").prefix(6_000))),
             ("metric", definition.metric.rawValue), ("seed", "\(definition.budget.seed)"), ("trials", "\(outcome.trials.count)"),
         ]

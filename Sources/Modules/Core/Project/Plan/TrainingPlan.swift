@@ -44,7 +44,7 @@ enum TrainingPlan {
                 ? "\(range.name) \(PlanPage.number(range.lower))"
                 : "\(range.name) \(range.scale.rawValue)(\(PlanPage.number(range.lower)), \(PlanPage.number(range.upper)))"
         }
-        return ([candidate.kind.rawValue] + search).joined(separator: ", ")
+        return ([candidate.description] + search).joined(separator: ", ")
     }
 
     private static func gate(_ gate: TrainingDefinition.Gate) -> String {

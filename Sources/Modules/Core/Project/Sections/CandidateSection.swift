@@ -23,9 +23,9 @@ enum CandidateSection {
         }
     }
 
-    private static func parameters(_ kind: TrainingDefinition.Candidate.Kind) -> [Parameter] {
+    private static func parameters(_ kind: TrainingDefinition.Candidate.Kind, isRelative: Bool) -> [Parameter] {
         switch kind {
-        case .ridge: [Parameter("alpha", 0...1e12, .log, 1e-4...100)]
+        case .ridge: [Parameter("alpha", 0...1e12, .log, isRelative ? 1e-6...1 : 1e-4...100)]
         case .xgboost:
             [
                 Parameter("max_depth", whole: true, 1...64, .int, 2...10), Parameter("eta", 0...1, .log, 0.01...0.5),
@@ -38,23 +38,33 @@ enum CandidateSection {
         }
     }
 
-    static func read(_ section: Section, _ reader: inout ProjectReader) -> [TrainingDefinition.Candidate]? {
+    /// - Parameter columns: Of the view that is learnt from; `nil` when it is wrong itself.
+    static func read(
+        _ section: Section, _ columns: TrainingSection.Columns?, _ reader: inout ProjectReader
+    ) -> [TrainingDefinition.Candidate]? {
         guard let item = reader.required(section, "candidates"), let items = reader.list(item) else { return nil }
         if items.isEmpty { reader.refuse(item, "expected at least one candidate, found an empty list") }
         var candidates: [TrainingDefinition.Candidate] = [], isComplete = !items.isEmpty
         for item in items {
-            if let candidate = candidate(item, &reader) { candidates.append(candidate) } else { isComplete = false }
+            if let candidate = candidate(item, columns, &reader) { candidates.append(candidate) } else { isComplete = false }
         }
         return isComplete ? candidates : nil
     }
 
-    private static func candidate(_ item: Item, _ reader: inout ProjectReader) -> TrainingDefinition.Candidate? {
-        guard let section = reader.section(item, keys: ["kind", "search"]), let kindItem = reader.required(section, "kind"),
+    private static func candidate(
+        _ item: Item, _ columns: TrainingSection.Columns?, _ reader: inout ProjectReader
+    ) -> TrainingDefinition.Candidate? {
+        guard let section = reader.section(item, keys: ["kind", "relative_to", "search"]), let kindItem = reader.required(section, "kind"),
             let kind = reader.choice(kindItem, "kind of model", as: TrainingDefinition.Candidate.Kind.self)
         else { return nil }
-        let parameters = parameters(kind)
+        var relativeTo: String?
+        if let unitItem = section["relative_to"] {
+            guard let unit = unit(unitItem, kind, columns, &reader) else { return nil }
+            relativeTo = unit
+        }
+        let parameters = parameters(kind, isRelative: relativeTo != nil)
         guard let searchItem = section["search"] else {
-            return TrainingDefinition.Candidate(kind: kind, search: parameters.compactMap(\.standard))
+            return TrainingDefinition.Candidate(kind: kind, search: parameters.compactMap(\.standard), relativeTo: relativeTo)
         }
         guard let entries = reader.entries(searchItem) else { return nil }
         var ranges: [TrainingDefinition.ParameterRange] = [], isComplete = true
@@ -67,7 +77,23 @@ enum CandidateSection {
             }
             if let range = range(item, parameter, &reader) { ranges.append(range) } else { isComplete = false }
         }
-        return isComplete ? TrainingDefinition.Candidate(kind: kind, search: ranges) : nil
+        return isComplete ? TrainingDefinition.Candidate(kind: kind, search: ranges, relativeTo: relativeTo) : nil
+    }
+
+    /// `relative_to`: a number of the row, in which a ridge counts its errors.
+    private static func unit(
+        _ item: Item, _ kind: TrainingDefinition.Candidate.Kind, _ columns: TrainingSection.Columns?, _ reader: inout ProjectReader
+    ) -> String? {
+        guard let name = reader.text(item, "the name of a column") else { return nil }
+        if kind != .ridge {
+            reader.refuse(item, "only ridge counts its errors relative to a column, not \(kind.rawValue)")
+            return nil
+        }
+        guard let columns else { return name }
+        guard let type = columns.type(of: name, item, &reader) else { return nil }
+        if type.isNumeric { return name }
+        reader.refuse(item, "\"\(name)\" is \(type.rawValue), not a number")
+        return nil
     }
 
     private static func range(

@@ -27,12 +27,13 @@ struct TrainingSection {
         let metric = section["metric"].map { reader.choice($0, "metric", as: TrainingDefinition.Metric.self) } ?? .mae
         let missing = TrainingParts.missing(section["missing"], &reader)
         let split = TrainingParts.split(section["split"], &reader)
-        let candidates = CandidateSection.read(section, &reader)
+        let columns = Columns(section, context, &reader)
+        let candidates = CandidateSection.read(section, columns, &reader)
         let budget = TrainingParts.budget(section["budget"], &reader)
         let gate = TrainingParts.gate(section["gate"], &reader)
         let model = Self.model(section, &reader)
 
-        guard let columns = Columns(section, context, &reader) else { return nil }
+        guard let columns else { return nil }
         let target = Self.target(section, columns, &reader)
         if let target, target.horizon > 0, split?.kind == .random, let item = section["split"] {
             reader.refuse(item, "a random split lets a model see the future of a target that lies ahead; use kind: time")
