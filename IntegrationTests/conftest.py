@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import pathlib
+import re
 import shutil
 import signal
 import socket
@@ -55,7 +56,7 @@ class Mlops:
         extra = ["--data", str(self.data)] if data else []
         return [str(BINARY), *map(str, arguments), *extra]
 
-    def run(self, *arguments, status=0, data=True, environment=None, timeout=300):
+    def run(self, *arguments, status=0, data=True, environment=None, timeout=120):
         done = subprocess.run(
             self.arguments(*arguments, data=data), capture_output=True, text=True, timeout=timeout,
             env={**os.environ, **(environment or {})}, cwd=self.directory)
@@ -214,11 +215,12 @@ def crypto():
 
 
 def project_copy(directory, *changes, example=CRYPTO):
-    """The example's project file in `directory`, each (old, new) text changed in it exactly once."""
+    """The example's project file in `directory`, each (old text or pattern, new) changed in it exactly once."""
     text = (example / "mlops.yaml").read_text()
     for old, new in changes:
-        assert text.count(old) == 1, f"the project file has {old!r} {text.count(old)} times"
-        text = text.replace(old, new)
+        pattern = old if isinstance(old, re.Pattern) else re.compile(re.escape(old))
+        text, count = pattern.subn(lambda _: new, text)
+        assert count == 1, f"the project file has {old!r} {count} times"
     directory.mkdir(parents=True, exist_ok=True)
     (directory / "mlops.yaml").write_text(text)
     return directory
