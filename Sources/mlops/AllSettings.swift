@@ -10,12 +10,20 @@ struct AllSettings: Sendable {
     let monitor: MonitorSettings
     let track: TrackSettings
 
-    init(reader: SettingsReader, project: ProjectDefinition) throws(SettingsError) {
-        produce = try ProduceSettings(reader: reader, project: project)
-        features = try FeaturesSettings(reader: reader)
-        train = try TrainSettings(reader: reader)
-        serve = try ServeSettings(reader: reader)
-        monitor = try MonitorSettings(reader: reader)
-        track = try TrackSettings(reader: reader)
+    /// - Throws: What is wrong with the settings of any role, all at once.
+    init(reader: SettingsReader, project: ProjectDefinition) throws {
+        let produce = Result { try ProduceSettings(reader: reader, project: project) }
+        let features = Result { try FeaturesSettings(reader: reader) }
+        let train = Result { try TrainSettings(reader: reader) }
+        let serve = Result { try ServeSettings(reader: reader) }
+        let monitor = Result { try MonitorSettings(reader: reader) }
+        let track = Result { try TrackSettings(reader: reader) }
+        try reader.finish()
+        self.produce = try produce.get()
+        self.features = try features.get()
+        self.train = try train.get()
+        self.serve = try serve.get()
+        self.monitor = try monitor.get()
+        self.track = try track.get()
     }
 }

@@ -106,7 +106,7 @@ struct LoopOnce: Sendable {
             tasks.addTask { try await group.run() }
             try await body()
             await group.triggerGracefulShutdown()
-            try await tasks.waitForAll()
+            while try await tasks.next() != nil {}
         }
     }
 

@@ -31,8 +31,11 @@ struct Session: Sendable {
         let project = try ProjectFile.load(path: options.project, topicPrefix: ProcessInfo.processInfo.environment["MLOPS_TOPIC_PREFIX"])
         let reader = SettingsReader(
             flags: options.flags(role) + flags, environment: ProcessInfo.processInfo.environment, project: project)
-        let common = try CommonSettings(reader: reader, role: role)
-        let own = try read(reader, project)
+        // Both are read before either complains, so that all problems are told at once.
+        let commonResult = Result { try CommonSettings(reader: reader, role: role) }
+        let ownResult = Result { try read(reader, project) }
+        try reader.finish()
+        let common = try commonResult.get(), own = try ownResult.get()
         if options.checkConfig {
             print(reader.text, terminator: "")
             throw ExitStatus.done.code

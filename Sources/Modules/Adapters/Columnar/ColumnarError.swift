@@ -56,6 +56,7 @@ extension ColumnarError {
             default: .malformed
             }
         let message = withUnsafeBytes(of: error.message) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
-        self.init(code, operation, file: file, message)
+        // Arrow ends some of its messages with a line feed.
+        self.init(code, operation, file: file, String(message.reversed().drop(while: \.isWhitespace).reversed()))
     }
 }

@@ -38,7 +38,7 @@ package struct FeatureRole: Service {
             try await withThrowingTaskGroup(of: Void.self) { group in
                 group.addTask { try await features.run() }
                 group.addTask { try await archiveNowAndThen() }
-                try await group.waitForAll()
+                while try await group.next() != nil {}
             }
         }
     }

@@ -96,7 +96,7 @@ package struct MonitorRole: Service {
             group.addTask { try await worker.run() }
             group.addTask { try await writeReportNowAndThen() }
             readiness.set("monitor", true)
-            try await group.waitForAll()
+            while try await group.next() != nil {}
         }
     }
 

@@ -18,7 +18,7 @@ package struct ProduceRole: Service {
                 for producer in producers {
                     group.addTask { if try await producer.feed() { try await producer.finish() } }
                 }
-                try await group.waitForAll()
+                while try await group.next() != nil {}
             }
         }
     }

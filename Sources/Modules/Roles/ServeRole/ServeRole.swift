@@ -171,7 +171,7 @@ package struct ServeRole: Service {
                 group.addTask { try await stream.run(from: configuration.streamStart) }
             }
             group.addTask { await watchReadiness() }
-            try await group.waitForAll()
+            while try await group.next() != nil {}
         }
     }
 
