@@ -88,7 +88,7 @@ def test_features_killed_again_and_again_equal_the_uninterrupted_run(mlops, sour
     reached = 0
     for _ in range(4):
         features = compute(mlops)
-        step = reference.total // 6
+        step = reference.total // 10
         wait_for(lambda: mlops.committed(GROUP, "trades") >= reached + step, "some progress", process=features)
         mlops.kill(features)
         reached = mlops.committed(GROUP, "trades")

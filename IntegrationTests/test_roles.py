@@ -158,6 +158,18 @@ class TestSideBySide:
         for topic in ("candles", "technical_indicators"):
             assert mlops.by_key(topic) == expected.by_key(topic)
 
+    def test_roles_that_start_at_the_same_moment_on_a_new_directory_all_come_up(self, mlops, tmp_path):
+        project = project_copy(tmp_path / "project", (re.compile(r"  xrp_eth:(.|\n)*?\}\n(?=\nstreams)"), ""))
+        for attempt in range(6):
+            mlops.data = tmp_path / f"data-{attempt}"
+            ports = {role: free_port() for role in ROLES}
+            own = {"serve": ["--port", 0], "monitor": ["--port", 0], "track": ["--port", 0]}
+            processes = {role: mlops.start(role, *own.get(role, []), "--admin-port", ports[role], "--project", project) for role in ROLES}
+            for role, process in processes.items():
+                is_up(f"http://127.0.0.1:{ports[role]}/healthz", process)
+            for role in ("monitor", "serve", "features", "produce", "track"):
+                assert mlops.terminate(processes[role]) == 0, mlops.log(processes[role])
+
     def test_features_once_beside_a_running_one_says_so_and_changes_nothing(self, mlops):
         running = mlops.start("features", "--admin-port", 0, "--project", CRYPTO)
         wait_for(lambda: (mlops.data / "log.sqlite").exists() and mlops.query("SELECT * FROM leases"), "a lease", process=running)
