@@ -13,6 +13,9 @@ from conftest import CRYPTO, MODEL, Mlops, free_port, get, project_copy, wait_fo
 GROUP = "features/trades"
 INPUT = ["--source", "synthetic", "--duration", "12h", "--start", "2024-03-01T00:00:00Z", "--rate", "1"]
 SMALL = {"MLOPS_FEATURES_BATCH_RECORDS": "20"}
+# Without the source whose file is not here.
+SYNTHETIC_ONLY = (re.compile(r"  xrp_eth:(.|\n)*?\}\n(?=\nstreams)"), "")
+OWN_PORT = {"serve": ["--port", 0], "monitor": ["--port", 0], "track": ["--port", 0]}
 ROLES = ["produce", "features", "serve", "monitor", "track"]
 
 
@@ -109,10 +112,9 @@ class TestOneAfterTheOther:
 class TestSideBySide:
     @pytest.mark.parametrize("role", ROLES)
     def test_a_role_answers_health_readiness_and_metrics_and_drains(self, mlops, role, tmp_path):
-        project = project_copy(tmp_path / "project", (re.compile(r"  xrp_eth:(.|\n)*?\}\n(?=\nstreams)"), ""))
+        project = project_copy(tmp_path / "project", SYNTHETIC_ONLY)
         port = free_port()
-        own = {"serve": ["--port", 0], "monitor": ["--port", 0], "track": ["--port", 0]}.get(role, [])
-        process = mlops.start(role, *own, "--admin-port", port, "--project", project)
+        process = mlops.start(role, *OWN_PORT.get(role, []), "--admin-port", port, "--project", project)
         is_up(f"http://127.0.0.1:{port}/healthz", process)
         if role != "serve":
             is_up(f"http://127.0.0.1:{port}/readyz", process)
@@ -128,10 +130,9 @@ class TestSideBySide:
 
     @pytest.mark.parametrize("role", ROLES)
     def test_an_interrupt_from_the_keyboard_drains_too(self, mlops, role, tmp_path):
-        project = project_copy(tmp_path / "project", (re.compile(r"  xrp_eth:(.|\n)*?\}\n(?=\nstreams)"), ""))
+        project = project_copy(tmp_path / "project", SYNTHETIC_ONLY)
         port = free_port()
-        own = {"serve": ["--port", 0], "monitor": ["--port", 0], "track": ["--port", 0]}.get(role, [])
-        process = mlops.start(role, *own, "--admin-port", port, "--project", project)
+        process = mlops.start(role, *OWN_PORT.get(role, []), "--admin-port", port, "--project", project)
         is_up(f"http://127.0.0.1:{port}/healthz", process)
         process.send_signal(signal.SIGINT)
         assert process.wait(20) == 0
@@ -158,16 +159,24 @@ class TestSideBySide:
         for topic in ("candles", "technical_indicators"):
             assert mlops.by_key(topic) == expected.by_key(topic)
 
-    def test_roles_that_start_at_the_same_moment_on_a_new_directory_all_come_up(self, mlops, tmp_path):
-        project = project_copy(tmp_path / "project", (re.compile(r"  xrp_eth:(.|\n)*?\}\n(?=\nstreams)"), ""))
-        for attempt in range(6):
+    @pytest.mark.parametrize("roles", [
+        ["produce", "features", "track"],
+        pytest.param(["serve", "monitor"], id="those that need a tracking server and find none"),
+    ])
+    def test_roles_that_start_at_the_same_moment_on_a_new_directory_all_come_up(self, mlops, tmp_path, roles):
+        project = project_copy(tmp_path / "project", SYNTHETIC_ONLY)
+        for attempt in range(5):
             mlops.data = tmp_path / f"data-{attempt}"
-            ports = {role: free_port() for role in ROLES}
-            own = {"serve": ["--port", 0], "monitor": ["--port", 0], "track": ["--port", 0]}
-            processes = {role: mlops.start(role, *own.get(role, []), "--admin-port", ports[role], "--project", project) for role in ROLES}
+            ports = {role: free_port() for role in roles}
+            processes = {
+                role: mlops.start(role, *OWN_PORT.get(role, []), "--admin-port", ports[role], "--project", project) for role in roles}
             for role, process in processes.items():
                 is_up(f"http://127.0.0.1:{ports[role]}/healthz", process)
-            for role in ("monitor", "serve", "features", "produce", "track"):
+            mlops.wait_for_log(processes[roles[-1]], "listening")
+            if "serve" in roles:
+                mlops.wait_for_log(processes["serve"], "no model yet")
+                is_up(f"http://127.0.0.1:{ports['monitor']}/readyz", processes["monitor"])
+            for role in reversed(roles):
                 assert mlops.terminate(processes[role]) == 0, mlops.log(processes[role])
 
     def test_features_once_beside_a_running_one_says_so_and_changes_nothing(self, mlops):
@@ -202,8 +211,7 @@ class TestSideBySide:
 
     def test_five_processes_are_the_whole_loop(self, mlops, tmp_path):
         """As a cluster would run it: live events, rows, predictions of each row, and their errors."""
-        project = project_copy(
-            tmp_path / "project", (re.compile(r"  xrp_eth:(.|\n)*?\}\n(?=\nstreams)"), ""))
+        project = project_copy(tmp_path / "project", SYNTHETIC_ONLY)
         feed = ["--source", "synthetic", "--duration", "8h", "--start", "2024-03-01T00:00:00Z", "--rate", "1",
                 "--admin-port", 0, "--project", project]
         monitor_port = free_port()
