@@ -179,6 +179,17 @@ class TestSideBySide:
             for role in reversed(roles):
                 assert mlops.terminate(processes[role]) == 0, mlops.log(processes[role])
 
+    def test_two_processes_may_make_the_log_of_a_new_directory_at_the_same_time(self, mlops, tmp_path):
+        for attempt in range(25):
+            mlops.data = tmp_path / f"data-{attempt}"
+            features = mlops.start("features", "--once", "--project", CRYPTO)
+            # Not a wait for anything: it shifts the two against each other, so that they meet at every step of opening.
+            time.sleep(attempt % 5 * 0.004)
+            produce = mlops.start(
+                "produce", "--once", "--speed", "max", "--source", "synthetic", "--duration", "1m", "--admin-port", 0, "--project", CRYPTO)
+            assert features.wait(30) == 0, mlops.log(features)
+            assert produce.wait(30) == 0, mlops.log(produce)
+
     def test_features_once_beside_a_running_one_says_so_and_changes_nothing(self, mlops):
         running = mlops.start("features", "--admin-port", 0, "--project", CRYPTO)
         wait_for(lambda: (mlops.data / "log.sqlite").exists() and mlops.query("SELECT * FROM leases"), "a lease", process=running)
