@@ -45,7 +45,7 @@ def backfilled(directory):
     return found
 
 
-@pytest.fixture(scope="module", params=["recorded", "generated"])
+@pytest.fixture(scope="module", params=["real data", "generated"])
 def source(request):
     """Options of `produce` and `features backfill` that name the input."""
     if request.param == "generated":
@@ -151,7 +151,7 @@ def test_features_computed_in_portions_equal_those_computed_at_once(mlops, sourc
     assert_same(outputs(mlops), reference.outputs)
 
 
-@pytest.mark.parametrize("source", ["recorded"], indirect=True)
+@pytest.mark.parametrize("source", ["real data"], indirect=True)
 def test_a_replay_through_the_whole_loop_equals_the_uninterrupted_run(mlops, source, reference):
     mlops.run("all", "--once", "--replay", source[-1], "--project", CRYPTO)
     assert_same(outputs(mlops), reference.outputs)

@@ -1,6 +1,7 @@
 """Each role alone on one directory, several at once, and all of them in one process."""
 
 import json
+import math
 import re
 import signal
 import time
@@ -263,6 +264,63 @@ class TestSideBySide:
         for process in reversed(mlops.started):
             if process is not produce:
                 assert mlops.terminate(process) == 0, mlops.log(process)
+
+
+    def test_serve_and_monitor_killed_again_and_again_predict_and_label_every_row_once(self, mlops, tmp_path):
+        project = project_copy(tmp_path / "project", SYNTHETIC_ONLY)
+        feed = ["--source", "synthetic", "--duration", "8h", "--start", "2024-03-01T00:00:00Z", "--rate", "0.5",
+                "--admin-port", 0, "--project", project]
+        produce = mlops.start("produce", "--once", "--speed", "10000x", *feed)
+        wait_for(lambda: mlops.end("trades") > 9_000, "some history", process=produce)
+        assert mlops.terminate(produce) == 0
+        mlops.run("features", "--once", "--project", project)
+        mlops.run("train", "--trials", 1, "--refusal", "ok", "--admin-port", 0, "--project", project)
+        mlops.start("track", "--port", 0, "--admin-port", 0, "--project", project)
+        mlops.endpoint()
+        features = mlops.start("features", "--admin-port", 0, "--project", project)
+
+        def serve():
+            process = mlops.start("serve", "--port", 0, "--admin-port", 0, "--project", project)
+            mlops.wait_for_log(process, "model served")
+            return process
+        server = serve()
+        wait_for(lambda: mlops.query("SELECT * FROM state WHERE namespace LIKE 'serve-stream/%/start'"), "a start of the stream")
+        known = {key: len(rows) for key, rows in mlops.by_key("technical_indicators").items()}
+        produce = mlops.start("produce", "--once", "--speed", "2500x", *feed)
+        for share in (0.3, 0.6):
+            monitor = mlops.start("monitor", "--port", 0, "--admin-port", 0, "--project", project)
+            wait_for(lambda: mlops.end("predictions") > share * (3 * 480 - sum(known.values())), f"{share} of the predictions")
+            wait_for(lambda: mlops.committed(f"monitor/{MODEL}", "predictions") > 0, "something monitored", process=monitor)
+            mlops.kill(server)
+            mlops.kill(monitor)
+            assert produce.poll() is None, "the kill came too late to interrupt anything"
+            server = serve()
+        assert produce.wait(60) == 0
+        wait_for(lambda: mlops.committed(GROUP, "trades") == mlops.end("trades"), "the rest computed", process=features)
+        rows = mlops.by_key("technical_indicators")
+        new = sum(len(found) for found in rows.values()) - sum(known.values())
+        wait_for(lambda: mlops.end("predictions") >= new, "a prediction of every new row", process=server)
+        assert mlops.terminate(server) == 0
+
+        predictions = mlops.by_key("predictions")
+        for key, found in rows.items():
+            ends = [json.loads(value)["window_end_ms"] for _, value in found]
+            assert [json.loads(value)["feature_time_ms"] for _, value in predictions[key]] == ends[known[key]:], key
+
+        done = mlops.run("monitor", "--once", "--admin-port", 0, "--project", project)
+        close = {(key, json.loads(value)["window_end_ms"]): json.loads(value)["close"]
+                 for key, found in mlops.by_key("candles").items() for _, value in found}
+        errors = []
+        for key, found in predictions.items():
+            for _, value in found:
+                prediction = json.loads(value)
+                truth = close.get((key, prediction["predicted_for_ms"]))
+                if truth is not None:
+                    errors.append(abs(prediction["output"] - truth))
+        found = re.search(r"(\d+) predicted, (\d+) labelled, 0 without label, (\d+) waiting; MAE (\S+),", done.stdout)
+        assert found, done.stdout
+        assert [int(text) for text in found.groups()[:3]] == [new, len(errors), 30]
+        assert math.isclose(float(found.group(4)), math.fsum(errors) / len(errors), rel_tol=1e-3)
 
 
 class TestCheckConfig:
