@@ -4,7 +4,9 @@ import EventLog
 import FeatureStore
 import Features
 import Foundation
+import Learning
 import ObjectStore
+import Tracking
 import ProduceRole
 import Settings
 import Web
@@ -64,7 +66,8 @@ extension ExitStatus {
         switch error {
         case let failure as Failure: failure.status
         case is SettingsError, is EngineState.Error, is OfflineStore.Error: .badSettings
-        case is FileSource.Error: .badInput
+        case is FileSource.Error, is TrainingRun.Error, is TrainingRows.Error: .badInput
+        case let error as TrackingFailure: error.cause.code == .unreachable || error.isRetriable ? .unreachable : .failed
         case let error as ColumnarError: error.code == .io ? .storageFailed : .badInput
         case let error as EventLogError: status(of: error.code)
         case is ObjectStoreError, is HTTPHost.CannotListen: .storageFailed

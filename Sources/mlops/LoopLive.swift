@@ -48,7 +48,11 @@ struct LoopLive: Sendable {
         var options = input.options
         if input.hasHistory {
             let sources = try Sources(session, options)
-            for source in input.sources { try await sources.producer(source, speed: .unlimited).feed() }
+            for source in input.sources {
+                let producer = try await sources.producer(source, speed: .unlimited)
+                try await producer.feed()
+                try await producer.release()
+            }
             isFed.mark()
             // The same events go on from where the history ends, now at the pace of the clock.
             options.start = try await sources.start(of: input.sources)

@@ -48,13 +48,21 @@ struct Sources {
         }
         let factory = SourceFactory(directory: session.project.directory, synthetic: try await remembered(source), paths: paths)
         let plan = Producer.Plan(
-            source: source.name, topic: stream.topic, speed: speed, idlePatience: speed == .unlimited ? nil : Self.idlePatience,
+            source: source.name, topic: stream.topic, input: input(of: source), speed: speed,
+            idlePatience: speed == .unlimited ? nil : Self.idlePatience,
             projectHash: session.project.hash)
         let begun = ContinuousClock.now
         return Producer(
             plan, log: session.log, clocks: .init(wall: session.wall, monotonic: { ContinuousClock.now - begun }),
             logger: session.logger(.produce)
         ) { try factory.open(source, into: stream) }
+    }
+
+    private func input(of source: SourceDefinition) -> String {
+        switch source.kind {
+        case .synthetic(let pairs, let rate, let seed): "synthetic \(pairs.joined(separator: ",")) \(synthetic.rate ?? rate) \(seed)"
+        case .file(let path): paths[source.name] ?? path
+        }
     }
 
     /// When the first of these sources began, as text.

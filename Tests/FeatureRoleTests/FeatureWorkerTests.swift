@@ -172,7 +172,7 @@ private struct Fixture {
             }
             let own = EventLog.ownerName("a"), other = EventLog.ownerName("b")
             let workers = try fixture.workers(batch: 50)
-            try await workers[0].hold(try await lease(own, now: 0))
+            await workers[0].hold(try await lease(own, now: 0))
             try await workers[0].open()
             _ = try await workers[0].step()
             let written = try await fixture.log.committed(group: "features/trades", topic: "trades", partition: 0)

@@ -64,16 +64,21 @@ import Testing
         defer { try? FileManager.default.removeItem(atPath: directory) }
         let log = try await EventLog.open(url: "local:" + directory)
         try await log.createTopics([.init(name: "trades", partitions: 1)])
-        func producer() -> Producer {
+        func producer(_ input: String = "i") -> Producer {
             Producer(
-                .init(source: "s", topic: "trades", speed: .unlimited, idlePatience: nil, projectHash: ContentHash(of: "p")), log: log,
+                .init(source: "s", topic: "trades", input: input, speed: .unlimited, idlePatience: nil, projectHash: ContentHash(of: "p")),
+                log: log,
                 clocks: .init(wall: { 1_000_000_000 }, monotonic: { .zero }), logger: Logger(label: "test")
             ) {
                 let trades = SyntheticTrades(pairs: ["A", "B"], rate: 10, seed: 1, start: 0)
                 return SyntheticSource(trades: trades, start: 0, duration: 600_000, stream: tradeStream, constants: [])
             }
         }
-        #expect(try await producer().feed(until: 300_000) == false)
+        let first = producer()
+        #expect(try await first.feed(until: 300_000) == false)
+        // While one process sends the source, another does not.
+        await #expect(throws: Producer.Held.self) { try await producer().feed() }
+        try await first.release()
         let middle = try await log.endOffset(topic: "trades", partition: 0)
         let second = producer()
         #expect(try await second.feed() == true)

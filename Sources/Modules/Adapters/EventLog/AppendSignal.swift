@@ -27,10 +27,6 @@ final class AppendSignal: Sendable {
             state.nextTicket += 1
             return state.nextTicket
         }
-        let timer = Task {
-            try? await Task.sleep(for: timeout)
-            self.wake(ticket)
-        }
         await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
                 let resumeNow = state.withLock { state in
@@ -38,12 +34,16 @@ final class AppendSignal: Sendable {
                     state.waiters[ticket] = continuation
                     return false
                 }
-                if resumeNow { continuation.resume() }
+                if resumeNow { return continuation.resume() }
+                // Only now: a timer that fired before the waiter was there would wake nobody, ever.
+                Task {
+                    try? await Task.sleep(for: timeout)
+                    self.wake(ticket)
+                }
             }
         } onCancel: {
             wake(ticket)
         }
-        timer.cancel()
     }
 
     private func wake(_ ticket: UInt64) {

@@ -44,7 +44,9 @@ package struct HTTPHost: Service {
     ) {
         self.role = role
         place = ListeningAddress.Place(host: host, port: port)
-        self.responder = LimitedResponder(inner: responder, limits: limits, failure: failure, meter: RequestMeter(role: role))
+        self.responder = LimitedResponder(
+            inner: responder, limits: limits, failure: failure, meter: RequestMeter(role: role),
+            isLoopback: RequestOrigin.loopbackNames.contains(host.lowercased()))
         self.logger = logger
         self.address = address
         self.onListening = onListening

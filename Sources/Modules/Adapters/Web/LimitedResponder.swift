@@ -11,6 +11,8 @@ struct LimitedResponder: HTTPResponder {
     let limits: @Sendable (HTTPRequest) -> HTTPLimits
     let failure: @Sendable (any Error, Request) -> Response?
     let meter: RequestMeter
+    /// Whether only this machine can reach the host; requests that a foreign page makes a browser send are then refused.
+    let isLoopback: Bool
 
     func respond(to request: Request, context: WebContext) async throws -> Response {
         let start = ContinuousClock.now
@@ -34,6 +36,9 @@ struct LimitedResponder: HTTPResponder {
     private static let contentTypeOptions = HTTPField.Name("X-Content-Type-Options") ?? .contentType
 
     private func answer(_ request: Request, _ context: WebContext) async throws -> Response {
+        guard RequestOrigin.isTrusted(request.head, isLoopback: isLoopback) else {
+            throw RequestError(.forbidden, "the request comes from another site: its Host or Origin is not this server's")
+        }
         let limits = limits(request.head)
         var request = request
         if let text = request.headers[.contentLength] {

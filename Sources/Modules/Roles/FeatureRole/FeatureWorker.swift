@@ -59,6 +59,7 @@ package actor FeatureWorker {
     /// - Throws: ``EngineState/Error`` when it does not fit the project.
     package func open() async throws {
         guard !isOpen else { return }
+        engine = try FeatureEngine(stream: plan.stream, views: plan.views)
         try engine.restore(await log.state(namespace: stateNamespace))
         position = try await log.committed(group: group, topic: plan.stream.topic, partition: plan.partition)
         isOpen = true
@@ -70,11 +71,8 @@ package actor FeatureWorker {
 
     /// Takes or loses the right to the partition. What was computed under another lease is forgotten: somebody else may have
     /// gone on in between.
-    package func hold(_ lease: Lease?) throws {
-        if lease != self.lease {
-            engine = try FeatureEngine(stream: plan.stream, views: plan.views)
-            isOpen = false
-        }
+    package func hold(_ lease: Lease?) {
+        if lease != self.lease { isOpen = false }
         self.lease = lease
     }
 
@@ -84,7 +82,11 @@ package actor FeatureWorker {
         try await open()
         var total = 0
         let end = try await log.endOffset(topic: plan.stream.topic, partition: plan.partition)
-        while position < end, !Task.isCancelled { total += try await step() }
+        while position < end, !Task.isCancelled {
+            // A lease that changed meanwhile asks for the state that is saved now.
+            guard isOpen else { break }
+            total += try await step()
+        }
         return total
     }
 
@@ -101,7 +103,13 @@ package actor FeatureWorker {
         if !output.dead.isEmpty || !output.late.isEmpty { try addDiverted(output, batch, to: &unit) }
         unit.state = engine.takeChanges().map { LogUnit.StateChange(namespace: stateNamespace, key: $0.key, value: $0.value) }
         unit.offsets = [LogUnit.Position(topic: plan.stream.topic, partition: plan.partition, next: batch.nextOffset)]
-        try await log.commit(unit)
+        do {
+            try await log.commit(unit)
+        } catch {
+            // The engine is ahead of the log: what it computed did not happen.
+            isOpen = false
+            throw error
+        }
         position = batch.nextOffset
         counters.note(output)
         return batch.count

@@ -19,6 +19,7 @@ package actor StreamFeatures {
 
     /// Milliseconds until the partitions of a process that has stopped answering are free.
     private static let leaseTime: Int64 = 10_000
+    private static let renewal = Duration.seconds(3)
 
     /// - Parameters:
     ///   - compiled: The views of each stream.
@@ -50,7 +51,7 @@ package actor StreamFeatures {
             let lease = try await log.acquire(
                 group: FeatureWorker.group(slot.stream), topic: slot.stream.topic, partition: slot.partition, owner: owner, now: wall(),
                 timeToLive: Self.leaseTime)
-            try await slot.worker.hold(lease)
+            await slot.worker.hold(lease)
             if lease != nil { held += 1 }
         }
         return held
@@ -76,16 +77,44 @@ package actor StreamFeatures {
 
     /// Processes until the task is cancelled; what is in flight is committed first.
     package func run() async throws {
-        var renewed = ContinuousClock.now
         try await lease()
-        while !Task.isCancelled {
-            let version = log.version
-            if ContinuousClock.now - renewed > .seconds(3) {
-                try await lease()
-                renewed = .now
-            }
-            if try await drain() == 0 { await log.waitForAppend(after: version, timeout: .milliseconds(100)) }
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await self.renew() }
+            group.addTask { try await self.follow() }
+            while try await group.next() != nil {}
         }
         try await release()
+    }
+
+    /// Renews the leases while a long backlog is worked off, and takes partitions that have become free.
+    private func renew() async throws {
+        while !Task.isCancelled {
+            do { try await Task.sleep(for: Self.renewal) } catch { return }
+            _ = try await retrying { try await self.lease() }
+        }
+    }
+
+    private func follow() async throws {
+        while !Task.isCancelled {
+            let version = log.version
+            let processed = try await retrying { try await self.drain() }
+            if processed == 0 { await log.waitForAppend(after: version, timeout: .milliseconds(100)) }
+        }
+    }
+
+    /// What passes by itself does not end the role: a partition that another process has taken over is left to it, and a
+    /// busy or full disk is tried again.
+    private func retrying(_ body: () async throws -> Int) async throws -> Int {
+        do {
+            return try await body()
+        } catch let error as EventLogError {
+            var isFenced = false
+            if case .fenced = error.code { isFenced = true }
+            guard isFenced || error.isRetriable else { throw error }
+            logger.warning("features go on", metadata: ["after": "\(error)"])
+            if isFenced { try await lease() }
+            do { try await Task.sleep(for: .milliseconds(500)) } catch { return 0 }
+            return 0
+        }
     }
 }

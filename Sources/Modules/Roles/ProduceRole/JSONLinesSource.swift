@@ -58,7 +58,8 @@ package final class JSONLinesSource: EventSource {
         let key = (try? EntityKey(keyFields.map { columns[$0] ?? .null }))?.bytes
         switch columns[timeField] {
         case .int(let time)?, .time(let time)?: return SourceEvent(time: time, key: key, value: line)
-        default: return SourceEvent(time: 0, key: nil, value: line)
+        // The stream will say what is missing.
+        default: return SourceEvent(time: .min, key: key, value: line)
         }
     }
 }

@@ -13,7 +13,7 @@ struct KeyTimes: Sendable {
     ///   - now: By the monotonic clock.
     ///   - latest: A later time is a mistake that the stream will refuse: it must not move the key's time.
     mutating func note(_ event: SourceEvent, now: Duration, latest: EventTime.Milliseconds) {
-        guard let key = event.key, event.time <= latest else { return }
+        guard let key = event.key, event.time <= latest, EventTime.range.contains(event.time) else { return }
         let time = max(entries[key]?.time ?? event.time, event.time)
         entries[key] = Entry(time: time, sentAt: now)
     }

@@ -16,7 +16,10 @@ package struct ProduceRole: Service {
         try await cancelWhenGracefulShutdown {
             try await withThrowingTaskGroup(of: Void.self) { group in
                 for producer in producers {
-                    group.addTask { if try await producer.feed() { try await producer.finish() } }
+                    group.addTask {
+                        if try await producer.feed() { try await producer.finish() }
+                        try await producer.release()
+                    }
                 }
                 while try await group.next() != nil {}
             }

@@ -24,21 +24,33 @@ package actor Producer {
     package struct Plan: Sendable {
         package let source: String
         package let topic: String
+        /// Tells this input from another of the source's name: a path, a seed.
+        package let input: String
         package let speed: Speed
         /// Silence of a key after which a tick is written; `nil` for never.
         package let idlePatience: Duration?
         package let projectHash: ContentHash
 
-        package init(source: String, topic: String, speed: Speed, idlePatience: Duration?, projectHash: ContentHash) {
+        package init(source: String, topic: String, input: String, speed: Speed, idlePatience: Duration?, projectHash: ContentHash) {
             self.source = source
             self.topic = topic
+            self.input = input
             self.speed = speed
             self.idlePatience = idlePatience
             self.projectHash = projectHash
         }
     }
 
+    /// Another process sends the source.
+    package struct Held: Error, CustomStringConvertible {
+        package let source: String
+        package var description: String { "another process sends the source \"\(source)\" to this log" }
+    }
+
     private let plan: Plan
+    private let owner: String
+    private var lease: Lease?
+    private var leasedAt = Duration.zero
     private let makeSource: @Sendable () throws -> any EventSource
     private let log: EventLog
     private let clocks: Clocks
@@ -57,6 +69,9 @@ package actor Producer {
 
     /// Records of one write to the log.
     private static let batchRecords = 10_000
+    /// Milliseconds until the source of a process that has stopped answering is free.
+    private static let leaseTime: Int64 = 10_000
+    private static let leaseRenewal = Duration.seconds(3)
     /// How long a paced producer sleeps at most before it looks for silent keys again.
     private static let longestNap = Duration.milliseconds(250)
 
@@ -65,6 +80,7 @@ package actor Producer {
         _ plan: Plan, log: EventLog, clocks: Clocks, logger: Logger, makeSource: @escaping @Sendable () throws -> any EventSource
     ) {
         self.plan = plan
+        owner = EventLog.ownerName("produce/\(plan.source)")
         self.log = log
         self.clocks = clocks
         self.logger = logger
@@ -107,9 +123,19 @@ package actor Producer {
     package func finish() async throws {
         guard !isFinished else { return }
         let ticks = keyTimes.endTicks()
-        try await log.commit(LogUnit(group: group, outputs: [.init(topic: plan.topic, records: ticks)], state: [positionChange("done")]))
+        try await log.commit(
+            LogUnit(
+                group: group, outputs: [.init(topic: plan.topic, records: ticks)], state: [positionChange("done")],
+                leases: lease.map { [$0] } ?? []))
         isFinished = true
+        try await release()
         logger.info("source ended", metadata: ["source": "\(plan.source)", "events": "\(position)", "keys": "\(ticks.count)"])
+    }
+
+    /// Lets another process go on with the source at once.
+    package func release() async throws {
+        if let lease { try await log.release(lease) }
+        lease = nil
     }
 
     /// The latest event time that the stream can accept now.
@@ -118,15 +144,16 @@ package actor Producer {
     private var group: String { "produce/\(plan.source)" }
 
     private func positionChange(_ mark: String = "") -> LogUnit.StateChange {
-        LogUnit.StateChange(namespace: group, key: Array("position".utf8), value: Array("\(position) \(mark)".utf8))
+        LogUnit.StateChange(namespace: group, key: Array("position".utf8), value: Array("\(position) \(mark) \(plan.input)".utf8))
     }
 
     private func open() async throws {
         guard source == nil else { return }
+        try await takeLease()
         let source = try makeSource()
         self.source = source
-        let saved = try await log.state(namespace: group).first.map { String(decoding: $0.value, as: UTF8.self) }
-        let sent = saved.flatMap { Int64($0.prefix { $0 != " " }) } ?? 0
+        let saved = try await savedPosition()
+        let sent = saved?.position ?? 0
         while position < sent {
             let events = try source.next(Int(min(sent - position, 10_000)))
             if events.isEmpty { break }
@@ -134,10 +161,33 @@ package actor Producer {
             position += Int64(events.count)
         }
         if position > 0 { logger.info("source goes on", metadata: ["source": "\(plan.source)", "from": "\(position)"]) }
-        if saved?.hasSuffix("done") == true {
+        if saved?.isDone == true {
             isExhausted = true
             isFinished = true
         }
+    }
+
+    /// How far an earlier run of the same input has come. Another file under the source's name is another input and
+    /// begins at its beginning.
+    private func savedPosition() async throws -> (position: Int64, isDone: Bool)? {
+        guard let bytes = try await log.state(namespace: group).first?.value else { return nil }
+        let parts = String(decoding: bytes, as: UTF8.self).split(separator: " ", maxSplits: 2, omittingEmptySubsequences: false)
+        guard parts.count == 3, let position = Int64(parts[0]) else { return nil }
+        guard parts[2] == plan.input else {
+            logger.warning(
+                "source begins anew: its input is another one than before",
+                metadata: ["source": "\(plan.source)", "before": "\(parts[2])", "now": "\(plan.input)"])
+            return nil
+        }
+        return (position, parts[1] == "done")
+    }
+
+    /// One process at a time sends a source: two would send everything twice.
+    private func takeLease() async throws {
+        lease = try await log.acquire(
+            group: group, topic: plan.topic, partition: 0, owner: owner, now: clocks.wall(), timeToLive: Self.leaseTime)
+        leasedAt = clocks.monotonic()
+        guard lease != nil else { throw Held(source: plan.source) }
     }
 
     private func nextEvents() throws -> ArraySlice<SourceEvent> {
@@ -149,21 +199,24 @@ package actor Producer {
 
     /// How many of the held events may leave now.
     private func readyCount(until limit: EventTime.Milliseconds?) -> Int {
-        guard let first = held.first else { return 0 }
-        let now = clocks.monotonic()
-        if begun == nil { begun = (first.time, now) }
-        guard let begun else { return 0 }
-        let plausible = plausible
+        let now = clocks.monotonic(), plausible = plausible
+        if begun == nil, let first = held.first(where: { Self.hasTime($0, notAfter: plausible) }) { begun = (first.time, now) }
         return held.prefix { event in
+            // An event without a possible time is for the stream to refuse; nobody waits for it.
+            guard Self.hasTime(event, notAfter: plausible), let begun else { return true }
             if let limit, event.time >= limit { return false }
-            // An impossible time is for the stream to refuse; nobody waits for it.
-            if event.time > plausible { return true }
             return plan.speed.delay(event: event.time - begun.event, elapsed: now - begun.at) == .zero
         }.count
     }
 
+    /// Whether an event says when it happened, and that can be so.
+    private static func hasTime(_ event: SourceEvent, notAfter latest: EventTime.Milliseconds) -> Bool {
+        event.key != nil && event.time <= latest && EventTime.range.contains(event.time)
+    }
+
     private func send(_ events: ArraySlice<SourceEvent>) async throws {
         let now = clocks.monotonic()
+        if now - leasedAt > Self.leaseRenewal { try await takeLease() }
         let headers = headers + [Record.Header(HeaderName.ingestedAt, String(clocks.wall()))]
         var records: [Record] = []
         records.reserveCapacity(events.count)
@@ -173,13 +226,16 @@ package actor Producer {
         }
         position += Int64(records.count)
         try await log.commit(
-            LogUnit(group: group, outputs: [.init(topic: plan.topic, records: records)], state: [positionChange()]))
+            LogUnit(
+                group: group, outputs: [.init(topic: plan.topic, records: records)], state: [positionChange()],
+                leases: lease.map { [$0] } ?? []))
         produced.increment(by: records.count)
     }
 
     /// Sleeps until the next event is due, and tells the log of keys that have fallen silent.
     private func nap() async throws {
         guard let first = held.first, let begun else { return }
+        if clocks.monotonic() - leasedAt > Self.leaseRenewal { try await takeLease() }
         let due = plan.speed.delay(event: first.time - begun.event, elapsed: clocks.monotonic() - begun.at)
         do { try await Task.sleep(for: min(due, Self.longestNap)) } catch { return }
         guard let idlePatience = plan.idlePatience else { return }

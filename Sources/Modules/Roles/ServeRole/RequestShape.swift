@@ -12,7 +12,7 @@ struct RequestShape {
     init(inputs: [Model.Input], key: [PredictRequest.KeyColumn]) {
         self.inputs = inputs
         self.key = key
-        position = Dictionary(uniqueKeysWithValues: inputs.enumerated().map { ($1.name, $0) })
+        position = Dictionary(inputs.enumerated().map { ($1.name, $0) }, uniquingKeysWith: { first, _ in first })
         keyNames = Set(key.map(\.name))
     }
 
