@@ -1,7 +1,12 @@
 """One definition, one engine: rows are the same bytes live, after a kill, from a file, and in portions."""
 
 import json
+import re
 
+import numpy
+import pyarrow
+import pyarrow.csv
+import pyarrow.parquet
 import pytest
 
 from conftest import CRYPTO, Mlops, project_copy, wait_for
@@ -14,7 +19,7 @@ SYNTHETIC = ["--source", "synthetic", "--duration", "3h", "--start", "2024-03-01
 
 
 def outputs(mlops):
-    return {topic: mlops.by_key(topic) for topic in VIEWS.values()}
+    return {topic: mlops.by_key(topic) for topic in [*VIEWS.values(), "trades.dead", "trades.late"]}
 
 
 def without_offsets(mlops, topic):
@@ -26,7 +31,7 @@ def without_offsets(mlops, topic):
 
 
 def assert_same(found, expected):
-    for topic in VIEWS.values():
+    for topic in found:
         assert found[topic].keys() == expected[topic].keys()
         for key, rows in expected[topic].items():
             assert len(found[topic][key]) == len(rows), (topic, key)
@@ -45,11 +50,34 @@ def backfilled(directory):
     return found
 
 
-@pytest.fixture(scope="module", params=["real data", "generated"])
-def source(request):
+def dirty_trades(path, count=8_000):
+    """Trades with repeats, gaps, a jump of two days, times in disorder, and values that the stream refuses."""
+    random = numpy.random.default_rng(11)
+    time = 1_600_000_000_000 + numpy.cumsum(random.exponential(15_000, count)).astype(numpy.int64)
+    time[count // 3:] += 5 * 3_600_000
+    time[count // 2:] += 2 * 86_400_000
+    late = random.random(count) < 0.03
+    time[late] -= random.integers(0, 120_000, late.sum())
+    price = numpy.round(100 + numpy.cumsum(random.normal(0, 0.1, count)), 2)
+    price[random.random(count) < 0.01] *= -1
+    prices = [None if missing else value for value, missing in zip(price.tolist(), random.random(count) < 0.005)]
+    ids = [str(at) for at in range(count)]
+    for at in numpy.flatnonzero(random.random(count) < 0.03)[1:].tolist():
+        ids[at] = ids[max(0, at - int(random.integers(1, 500)))]
+    table = pyarrow.table({
+        "timestamp": time, "id": ids, "side": ["buy"] * count, "price": prices, "amount": random.exponential(3, count).tolist()})
+    pyarrow.parquet.write_table(table, path)
+    return path
+
+
+@pytest.fixture(scope="module", params=["real data", "generated", "dirty"])
+def source(request, tmp_path_factory):
     """Options of `produce` and `features backfill` that name the input."""
     if request.param == "generated":
         return SYNTHETIC
+    if request.param == "dirty":
+        path = dirty_trades(tmp_path_factory.mktemp("dirty") / "trades.parquet")
+        return ["--source", "xrp_eth", "--file", f"xrp_eth={path}"]
     return ["--source", "xrp_eth", "--file", f"xrp_eth={request.getfixturevalue('xrp_eth')}"]
 
 
@@ -64,6 +92,9 @@ def reference(source, tmp_path_factory, binary):
     mlops.trades = without_offsets(mlops, "trades")
     mlops.total = mlops.end("trades")
     mlops.outputs = found
+    counts = {topic: sum(len(rows) for rows in found[topic].values()) for topic in ("trades.dead", "trades.late")}
+    is_dirty = "dirty" in source[-1]
+    assert all((count > 50) == is_dirty for count in counts.values()), counts
     return mlops
 
 
@@ -133,7 +164,8 @@ def test_produce_and_features_killed_while_they_work_together_equal_the_uninterr
 
 def test_the_batch_path_straight_from_the_source_equals_the_log(mlops, source, reference, tmp_path):
     done = mlops.run("features", "backfill", *source, "--out", tmp_path / "out", "--project", CRYPTO)
-    assert " 0 repeats, 0 late, 0 refused" in done.stdout
+    dead, late = (sum(len(rows) for rows in reference.outputs[topic].values()) for topic in ("trades.dead", "trades.late"))
+    assert re.search(rf"\d+ repeats, {late} late, {dead} refused$", done.stdout, re.M), done.stdout
     assert_same(backfilled(tmp_path / "out"), reference.outputs)
 
 
@@ -154,6 +186,22 @@ def test_features_computed_in_portions_equal_those_computed_at_once(mlops, sourc
 @pytest.mark.parametrize("source", ["real data"], indirect=True)
 def test_a_replay_through_the_whole_loop_equals_the_uninterrupted_run(mlops, source, reference):
     mlops.run("all", "--once", "--replay", source[-1], "--project", CRYPTO)
+    assert_same(outputs(mlops), reference.outputs)
+
+
+@pytest.mark.parametrize("source", ["real data"], indirect=True)
+@pytest.mark.parametrize("ending", ["csv", "jsonl", "row groups of 500.parquet"])
+def test_the_same_trades_in_another_file_format_give_the_same_bytes(mlops, source, reference, tmp_path, xrp_eth, ending):
+    table = pyarrow.parquet.read_table(xrp_eth)
+    path = tmp_path / f"trades.{ending}"
+    if ending == "csv":
+        pyarrow.csv.write_csv(table, path)
+    elif ending == "jsonl":
+        path.write_text("".join(json.dumps(row) + "\n" for row in table.to_pylist()))
+    else:
+        pyarrow.parquet.write_table(table, path, row_group_size=500, compression="zstd", use_dictionary=False)
+    feed(mlops, ["--source", "xrp_eth", "--file", f"xrp_eth={path}"])
+    mlops.run("features", "--once", "--project", CRYPTO)
     assert_same(outputs(mlops), reference.outputs)
 
 
