@@ -69,7 +69,7 @@ struct LoopOnce: Sendable {
         say("features: \(firstRecords) records processed")
 
         let client = try await tracker.client()
-        let result = try await session.trainRole(settings.train, client).run()
+        let result = try await session.trainRole(settings.train, client, notAfter: until).run()
         say(Outcome.text(result))
         try await serveAndMonitor(producer, features.features.drain, client, end: span.upperBound)
         try await features.archiveAll()

@@ -24,9 +24,13 @@ extension Session {
             wall: wall, instance: role.rawValue)
     }
 
-    func trainRole(_ settings: TrainSettings, _ client: TrackingClient) throws -> TrainRole {
+    /// - Parameter latest: Later rows are not trained on; `nil` for all there are.
+    func trainRole(
+        _ settings: TrainSettings, _ client: TrackingClient, notAfter latest: EventTime.Milliseconds? = nil
+    ) throws -> TrainRole {
         try TrainRole(
-            project: project, settings: settings, history: offlineStore, tracking: client, logger: logger(.train), wall: wall)
+            project: project, settings: settings, history: OfflineStore(log: log, store: store, views: views, notAfter: latest),
+            tracking: client, logger: logger(.train), wall: wall)
     }
 
     /// - Parameter wall: The time that requests and feature ages go by; the clock's unless a replay has its own.

@@ -101,6 +101,14 @@ private func numbers(_ range: Range<Int>) -> [Value] { range.map { .double(Doubl
         }
     }
 
+    @Test func `a reader of the past sees no later row`() async throws {
+        try await Fixture.with { fixture in
+            try await fixture.append(10, from: 0)
+            let past = OfflineStore(log: fixture.log, store: fixture.store, views: [fixture.view], notAfter: 3 * 3_600_000 + 60_000)
+            #expect(try await past.read(view: "view").table.rowCount == 4)
+        }
+    }
+
     @Test func `few rows wait for more`() async throws {
         try await Fixture.with { fixture in
             try await fixture.append(10, from: 0)

@@ -1,4 +1,4 @@
-import Domain
+package import Domain
 package import EventLog
 package import Features
 package import ObjectStore
@@ -21,6 +21,7 @@ package struct OfflineStore: Sendable {
     private let log: EventLog
     private let store: ObjectStore
     private let views: [CompiledView]
+    private let latest: EventTime.Milliseconds?
 
     package enum Error: Swift.Error, Equatable, CustomStringConvertible {
         case unknownView(String, known: [String])
@@ -32,7 +33,9 @@ package struct OfflineStore: Sendable {
         }
     }
 
-    package init(log: EventLog, store: ObjectStore, views: [CompiledView]) {
+    /// - Parameter latest: Rows that became available later do not exist for this reader; `nil` for all there are.
+    package init(log: EventLog, store: ObjectStore, views: [CompiledView], notAfter latest: EventTime.Milliseconds? = nil) {
+        self.latest = latest
         self.log = log
         self.store = store
         self.views = views
@@ -65,7 +68,10 @@ package struct OfflineStore: Sendable {
             let first = seen[partition]?.min() ?? end
             ranges.append(SnapshotRange(topic: view.definition.topic, partition: partition, first: first, next: end))
         }
-        return (try Self.ordered(tables, view), ranges)
+        let table = try Self.ordered(tables, view)
+        guard let latest else { return (table, ranges) }
+        let times = try table.column(view.schema.metadata.availabilityColumn).numbers()
+        return (table.filtered(times.map { $0 <= Double(latest) }), ranges)
     }
 
     /// `features/<topic>/day=…/<partition>-<first>-<last>.parquet`.
