@@ -25,6 +25,26 @@ def works(*command):
     return shutil.which(command[0]) is not None and subprocess.run(command, capture_output=True).returncode == 0
 
 
+def programs_below(ancestor):
+    """Process numbers of the `mlops` programs that descend from a process of ours."""
+    parents, names = {}, {}
+    for entry in os.listdir("/proc"):
+        if entry.isdigit():
+            try:
+                with open(f"/proc/{entry}/stat") as stat:
+                    head, _, rest = stat.read().rpartition(")")
+            except OSError:
+                continue
+            parents[int(entry)], names[int(entry)] = int(rest.split()[1]), head.partition("(")[2]
+
+    def descends(pid):
+        while pid in parents and pid != ancestor:
+            pid = parents[pid]
+        return pid == ancestor
+
+    return [pid for pid, name in names.items() if name == "mlops" and descends(pid)]
+
+
 class Container:
     """The image with its entry point, run by whichever tool built it; the host's network, no access to its files."""
 
@@ -48,8 +68,9 @@ class Container:
     def stop(self):
         """Ends the process as an orchestrator does; its exit status."""
         if self.tool == "buildah":
-            if self.process.poll() is None:
-                os.killpg(self.process.pid, signal.SIGTERM)
+            # The signal is for the program: buildah itself would pass on a kill.
+            for pid in programs_below(self.process.pid):
+                os.kill(pid, signal.SIGTERM)
         else:
             subprocess.run([self.tool, "stop", "--time", "20", self.name], capture_output=True)
         try:
