@@ -43,7 +43,7 @@ struct LoopOnce: Sendable {
     }
 
     func run(before: [any Service]) async throws {
-        try await RoleRunner(session).run(OneShot { try await loop() }, before: before, isOneShot: true)
+        try await RoleRunner(session).run(OneShot { try await loop() }, before: before)
     }
 
     private func loop() async throws {

@@ -11,18 +11,21 @@ struct RoleRunner {
 
     init(_ session: Session) { self.session = session }
 
-    /// - Parameter isOneShot: Whether the end of the role's service is the end of the process.
-    func run(_ service: any Service, before: [any Service] = [], isOneShot: Bool = false) async throws {
+    /// The end of the role's service is the end of the process.
+    /// - Throws: What the first service that failed threw, once the others have drained.
+    func run(_ service: any Service, before: [any Service] = []) async throws {
         let admin = AdminServer(
             host: session.settings.host, port: session.settings.adminPort.number, metrics: Telemetry.metrics, readiness: session.readiness,
             logger: session.logger(session.role))
         var services = ([admin] as [any Service] + before).map {
-            ServiceGroupConfiguration.ServiceConfiguration(service: Draining(service: $0))
+            // Servers are asked to stop and never cancelled: cut short, they may be in the middle of taking a connection.
+            ServiceGroupConfiguration.ServiceConfiguration(
+                service: Draining(service: $0), failureTerminationBehavior: .gracefullyShutdownGroup)
         }
         services.append(
             .init(
-                service: Draining(service: service), successTerminationBehavior: isOneShot ? .gracefullyShutdownGroup : .cancelGroup,
-                failureTerminationBehavior: .cancelGroup))
+                service: Draining(service: service), successTerminationBehavior: .gracefullyShutdownGroup,
+                failureTerminationBehavior: .gracefullyShutdownGroup))
         let group = ServiceGroup(
             configuration: .init(
                 services: services, gracefulShutdownSignals: [.sigterm, .sigint], logger: session.logger(session.role)))

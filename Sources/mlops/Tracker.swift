@@ -36,8 +36,20 @@ struct Tracker: Sendable {
     func client() async throws -> TrackingClient {
         if let known { return TrackingClient(url: known) }
         guard let own else { throw Failure(.unreachable, "there is no tracking server") }
-        return TrackingClient(url: try await own.address.wait().url)
+        do {
+            return TrackingClient(url: try await own.address.wait().url)
+        } catch TrackRole.Error.inUse(let directory) {
+            // Another process was quicker; it says where it listens in a moment.
+            for _ in 0..<100 {
+                if let url = Self.endpoint(of: directory), await Self.answers(url) { return TrackingClient(url: url) }
+                try await Task.sleep(for: .milliseconds(100))
+            }
+            throw Failure(.unreachable, "another process holds the tracking server of \(directory) but does not answer")
+        }
     }
+
+    /// The server of this process as a service: it gives way to one that another process started at the same moment.
+    var services: [any Service] { own.map { [GivingWay(server: $0)] } ?? [] }
 
     /// What `DIR/endpoints.json` says; a server that was killed leaves it behind.
     private static func endpoint(of directory: String) -> String? {
@@ -54,11 +66,26 @@ struct Tracker: Sendable {
     }
 }
 
+private struct GivingWay: Service {
+    let server: TrackRole
+
+    func run() async throws {
+        do {
+            try await server.run()
+        } catch TrackRole.Error.inUse {
+            try await gracefulShutdown()
+        }
+    }
+}
+
 /// A service that can only be made once something else runs.
 struct Deferred: Service {
     let make: @Sendable () async throws -> any Service
 
-    func run() async throws { try await make().run() }
+    func run() async throws {
+        let service = try await cancelWhenGracefulShutdown { try await make() }
+        try await service.run()
+    }
 }
 
 extension Session {

@@ -55,7 +55,7 @@ struct All: AsyncParsableCommand {
             }
             let input = try loopInput(session)
             let tracker = Tracker(session, port: settings.track.port.number)
-            let before: [any Service] = tracker.own.map { [$0] } ?? []
+            let before = tracker.services
             if once {
                 try await LoopOnce(session, settings, input, tracker).run(before: before)
             } else {

@@ -22,7 +22,7 @@ struct Monitor: AsyncParsableCommand {
                 try MonitorSettings(reader: reader)
             }
             let tracker = await Tracker.find(session)
-            let before: [any Service] = tracker.own.map { [$0] } ?? []
+            let before = tracker.services
             guard once else {
                 let service = Deferred { try session.monitorRole(port: settings.port.number, client: try await tracker.client()) }
                 return try await RoleRunner(session).run(service, before: before)
@@ -34,7 +34,7 @@ struct Monitor: AsyncParsableCommand {
                 print(await monitor.summary())
                 print("report: \(session.reportPath)")
             }
-            try await RoleRunner(session).run(task, before: before, isOneShot: true)
+            try await RoleRunner(session).run(task, before: before)
         }
     }
 }

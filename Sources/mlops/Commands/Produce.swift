@@ -28,7 +28,7 @@ struct Produce: AsyncParsableCommand {
                 try ProduceSettings(reader: reader, project: project)
             }
             let producers = try await Sources(session, source).producers(settings)
-            try await RoleRunner(session).run(ProduceRole(producers: producers, logger: session.logger(.produce)), isOneShot: true)
+            try await RoleRunner(session).run(ProduceRole(producers: producers, logger: session.logger(.produce)))
         }
     }
 }

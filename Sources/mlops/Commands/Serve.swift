@@ -18,7 +18,7 @@ struct Serve: AsyncParsableCommand {
             }
             let tracker = await Tracker.find(session)
             let service = Deferred { try session.serveRole(settings, client: try await tracker.client()) }
-            try await RoleRunner(session).run(service, before: tracker.own.map { [$0] } ?? [])
+            try await RoleRunner(session).run(service, before: tracker.services)
         }
     }
 }

@@ -54,6 +54,9 @@ package final class EventLog: Sendable {
                 try db.execute(sql: "PRAGMA journal_size_limit = 67108864")
                 try db.execute(sql: "PRAGMA cache_size = -4096")
             }
+            // One process at a time opens the file: its switch to write-ahead logging does not wait for others.
+            let lock = try OpeningLock(directory: directory)
+            defer { lock.release() }
             let pool = try DatabasePool(path: directory + "/log.sqlite", configuration: configuration)
             try await pool.write { try LogSchema.prepare($0) }
             return EventLog(directory: directory, pool: pool)

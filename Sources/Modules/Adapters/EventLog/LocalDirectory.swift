@@ -41,3 +41,17 @@ enum LocalDirectory {
         "nfs", "nfs4", "cifs", "smb3", "smbfs", "afs", "lustre", "ceph", "glusterfs", "fuse.glusterfs", "fuse.sshfs", "fuse.s3fs", "9p",
     ]
 }
+
+/// Held while the log is opened; another process waits for the moment that takes.
+struct OpeningLock: Sendable {
+    private let descriptor: Int32
+
+    init(directory: String) throws {
+        descriptor = open(directory + "/log.lock", O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+        guard descriptor >= 0, flock(descriptor, LOCK_EX) == 0 else {
+            throw EventLogError(.unusableDirectory("\(directory)/log.lock cannot be locked"), during: "open")
+        }
+    }
+
+    func release() { close(descriptor) }
+}
