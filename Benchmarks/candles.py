@@ -59,7 +59,8 @@ def main():
     for name, runs in peers.items():
         report.add(f"{PEER_NAMES[name]}, whole process", [records / run.wall for run in runs], "events/s")
     for name, runs in peers.items():
-        report.ratio(f"time of {PEER_NAMES[name]} ÷ mlops", [run.wall for run in runs], [run.wall for run in ours], threshold=f"times_{name}")
+        report.ratio(
+            f"time of {PEER_NAMES[name]} ÷ mlops", [run.wall for run in runs], [run.wall for run in ours], threshold=f"times_{name}")
     report.add("mlops, processor time", [run.processor for run in ours], "s")
     report.add("mlops, peak memory", [run.memory for run in ours], "MB", threshold="peak_memory_mb", judge=max)
     for name, runs in peers.items():

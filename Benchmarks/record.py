@@ -36,7 +36,8 @@ def table(measure):
     found = json.loads(path.read_text())
     lines = [
         f"\n## {measure}\n",
-        f"{found['date']}, commit {found['commit']}, {found['rounds']} rounds; other processes kept {found['others']:.2f} processors busy meanwhile.\n",
+        f"{found['date']}, commit {found['commit']}, {found['rounds']} rounds; other processes kept {found['others']:.2f} processors busy "
+        "meanwhile.\n",
         "| Figure | min | median | max | Threshold |", "|---|---:|---:|---:|---|"]
     for figure in found["figures"]:
         unit = f" [{figure['unit']}]" if figure["unit"] else ""
