@@ -13,22 +13,25 @@ struct Tracker: Sendable {
     /// The server of this process, when there is no other.
     let own: TrackRole?
     private let known: String?
+    private let readiness: Readiness
 
     /// For a role that runs alone.
     static func find(_ session: Session) async -> Tracker {
         var known = session.settings.trackURL
         if known == nil, let url = endpoint(of: session.settings.logDirectory), await answers(url) { known = url }
-        return Tracker(own: known == nil ? session.trackRole(port: 0) : nil, known: known)
+        return Tracker(own: known == nil ? session.trackRole(port: 0) : nil, known: known, readiness: session.readiness)
     }
 
-    private init(own: TrackRole?, known: String?) {
+    private init(own: TrackRole?, known: String?, readiness: Readiness) {
         self.own = own
         self.known = known
+        self.readiness = readiness
     }
 
     /// For a process that runs every role: its own server on a known port, unless the settings name another one.
     init(_ session: Session, port: Int) {
         known = session.settings.trackURL
+        readiness = session.readiness
         own = known == nil ? session.trackRole(port: port) : nil
     }
 
@@ -49,7 +52,7 @@ struct Tracker: Sendable {
     }
 
     /// The server of this process as a service: it gives way to one that another process started at the same moment.
-    var services: [any Service] { own.map { [GivingWay(server: $0)] } ?? [] }
+    var services: [any Service] { own.map { [GivingWay(server: $0, readiness: readiness)] } ?? [] }
 
     /// What `DIR/endpoints.json` says; a server that was killed leaves it behind.
     private static func endpoint(of directory: String) -> String? {
@@ -68,11 +71,13 @@ struct Tracker: Sendable {
 
 private struct GivingWay: Service {
     let server: TrackRole
+    let readiness: Readiness
 
     func run() async throws {
         do {
             try await server.run()
         } catch TrackRole.Error.inUse {
+            readiness.set("track", true)
             try await gracefulShutdown()
         }
     }
