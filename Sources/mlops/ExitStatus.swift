@@ -77,7 +77,7 @@ extension ExitStatus {
 
     private static func status(of code: EventLogError.Code) -> ExitStatus {
         switch code {
-        case .badURL, .topicMismatch, .newerSchema, .unusableDirectory: .badSettings
+        case .badURL, .topicMismatch, .otherSchema, .unusableDirectory: .badSettings
         case .corrupt, .storage: .storageFailed
         case .unknownTopic, .fenced: .failed
         }

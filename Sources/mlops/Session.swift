@@ -14,7 +14,7 @@ struct Session: Sendable {
     let role: Role
     let project: ProjectDefinition
     let settings: CommonSettings
-    let log: EventLog
+    let log: any EventLog
     let store: ObjectStore
     let readiness = Readiness()
 
@@ -42,7 +42,7 @@ struct Session: Sendable {
         }
         Telemetry.bootstrap(
             level: Logger.Level(rawValue: common.logLevel.rawValue) ?? .info, style: common.logFormat == .json ? .json : .text)
-        let log = try await EventLog.open(url: common.logURL, durability: common.durability == .full ? .full : .process)
+        let log = try await LogURL(common.logURL).open(durability: common.durability == .full ? .full : .process)
         try await log.createTopics(Topics.plans(project))
         let store = try await ObjectStore(
             url: "file:\(common.logDirectory)/objects", durability: common.durability == .full ? .powerLoss : .processKill)

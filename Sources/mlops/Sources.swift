@@ -74,16 +74,16 @@ struct Sources {
     /// A synthetic source that has begun goes on from its own beginning, whatever the clock says now.
     private func remembered(_ source: SourceDefinition) async throws -> SourceFactory.Synthetic {
         guard case .synthetic = source.kind else { return synthetic }
-        let namespace = "source/\(source.name)"
-        if let saved = try await session.log.state(namespace: namespace).first,
-            let start = Int64(String(decoding: saved.value, as: UTF8.self))
+        let group = "source/\(source.name)"
+        if let saved = try await session.log.savedState(group: group, partition: 0)["start"],
+            let start = Int64(String(decoding: saved, as: UTF8.self))
         {
             return .init(start: start, duration: synthetic.duration, rate: synthetic.rate)
         }
         try await session.log.commit(
             LogUnit(
-                group: namespace,
-                state: [.init(namespace: namespace, key: Array("start".utf8), value: Array(String(synthetic.start).utf8))]))
+                group: group,
+                state: [.init(key: Array("start".utf8), value: Array(String(synthetic.start).utf8))]))
         return synthetic
     }
 

@@ -7,10 +7,10 @@ enum Topics {
     static func predictions(_ project: ProjectDefinition) -> String { project.topicPrefix + "predictions" }
     static func registryEvents(_ project: ProjectDefinition) -> String { project.topicPrefix + "registry-events" }
 
-    static func plans(_ project: ProjectDefinition) -> [EventLog.TopicPlan] {
+    static func plans(_ project: ProjectDefinition) -> [TopicPlan] {
         StreamTopics.plans(streams: project.streams, views: project.views) + [
-            EventLog.TopicPlan(name: predictions(project), partitions: StreamTopics.partitions),
-            EventLog.TopicPlan(name: registryEvents(project), partitions: 1),
+            TopicPlan(name: predictions(project), partitions: StreamTopics.partitions),
+            TopicPlan(name: registryEvents(project), partitions: 1),
         ]
     }
 }

@@ -7,10 +7,10 @@ import Testing
 
 @Suite struct EventLogTests {
     /// Runs `body` with a log in a folder of its own, which is removed afterwards.
-    private func withLog(_ body: (EventLog) async throws -> Void) async throws {
+    private func withLog(_ body: (LocalLog) async throws -> Void) async throws {
         let directory = FileManager.default.temporaryDirectory.appending(path: "mlops-log-\(UUID().uuidString)").path
         defer { try? FileManager.default.removeItem(atPath: directory) }
-        try await body(try await EventLog.open(url: "local:" + directory))
+        try await body(try await LocalLog.open(directory: directory))
     }
 
     private func record(_ key: String, _ value: String, at time: Int64 = 0) -> Domain.Record {
@@ -72,10 +72,10 @@ import Testing
             try await log.createTopics([.init(name: "in", partitions: 1), .init(name: "out", partitions: 1)])
             var unit = LogUnit(
                 group: "g", outputs: [.init(topic: "out", records: [record("k", "1")])],
-                state: [.init(namespace: "s", key: [1], value: [2])], offsets: [.init(topic: "in", partition: 0, next: 7)])
+                state: [.init(key: [1], value: [2])], offsets: [.init(topic: "in", partition: 0, next: 7)])
             try await log.commit(unit)
             #expect(try await log.committed(group: "g", topic: "in", partition: 0) == 7)
-            #expect(try await log.state(namespace: "s").map(\.value) == [[2]])
+            #expect(try await log.savedState(group: "g", partition: 0).entries.map(\.value) == [[2]])
 
             unit.outputs.append(.init(topic: "nowhere", records: [record("k", "2")]))
             unit.offsets = [.init(topic: "in", partition: 0, next: 9)]
@@ -100,15 +100,15 @@ import Testing
     @Test func `a partition has one owner, and a late one is fenced`() async throws {
         try await withLog { log in
             try await log.createTopics([.init(name: "t", partitions: 1)])
-            let own = EventLog.ownerName("a"), other = EventLog.ownerName("b")
+            let own = Lease.ownerName("a"), other = Lease.ownerName("b")
             func acquire(_ owner: String, now: Int64) async throws -> Lease? {
                 try await log.acquire(group: "g", topic: "t", partition: 0, owner: owner, now: now, timeToLive: 100)
             }
             let first = try #require(try await acquire(own, now: 0))
             #expect(try await acquire(other, now: 99) == nil)
             let second = try #require(try await acquire(other, now: 100))
-            try await log.commit(LogUnit(group: "g", leases: [second]))
-            await #expect(throws: EventLogError.self) { try await log.commit(LogUnit(group: "g", leases: [first])) }
+            try await log.commit(LogUnit(group: "g", lease: second))
+            await #expect(throws: EventLogError.self) { try await log.commit(LogUnit(group: "g", lease: first)) }
             try await log.release(second)
             #expect(try await acquire(own, now: 101) != nil)
         }
@@ -120,7 +120,7 @@ import Testing
             _ = try await log.acquire(group: "g", topic: "t", partition: 0, owner: "999999999:x", now: 0, timeToLive: 1_000_000)
             #expect(
                 try await log.acquire(
-                    group: "g", topic: "t", partition: 0, owner: EventLog.ownerName("a"), now: 1, timeToLive: 10) != nil)
+                    group: "g", topic: "t", partition: 0, owner: Lease.ownerName("a"), now: 1, timeToLive: 10) != nil)
         }
     }
 
@@ -135,24 +135,51 @@ import Testing
     @Test func `a waiting reader wakes when a record is appended`() async throws {
         try await withLog { log in
             try await log.createTopics([.init(name: "t", partitions: 1)])
-            let version = log.version
-            async let woken: Void = log.waitForAppend(after: version, timeout: .seconds(60))
+            let version = log.version(of: ["t"])
+            async let woken: Void = log.waitForAppend(to: ["t"], after: version, timeout: .seconds(60))
             try await log.append([record("k", "1")], to: "t")
             await woken
-            #expect(log.version > version)
+            #expect(log.version(of: ["t"]) > version)
+        }
+    }
+
+    @Test func `an append to one topic does not wake the readers of another`() async throws {
+        try await withLog { log in
+            try await log.createTopics([.init(name: "t", partitions: 1), .init(name: "u", partitions: 1)])
+            let version = log.version(of: ["t"])
+            try await log.append([record("k", "1")], to: "u")
+            #expect(log.version(of: ["t"]) == version)
+            #expect(log.version(of: ["t", "u"]) > version)
+        }
+    }
+
+    @Test func `the partitions of a group remember apart`() async throws {
+        try await withLog { log in
+            try await log.createTopics([.init(name: "in", partitions: 2)])
+            for partition in 0..<2 {
+                let offset = LogUnit.Position(topic: "in", partition: partition, next: Int64(partition) + 5)
+                try await log.commit(
+                    LogUnit(group: "g", partition: partition, state: [.init(key: [9], value: [UInt8(partition)])], offsets: [offset]))
+            }
+            let second = try await log.savedState(group: "g", partition: 1)
+            #expect(second.entries.map(\.value) == [[1]])
+            #expect(second.position(topic: "in", partition: 1) == 6)
+            #expect(second.position(topic: "elsewhere", partition: 1) == 0)
+            #expect(try await log.savedState(group: "other", partition: 1).entries.isEmpty)
         }
     }
 
     @Test(arguments: ["kafka://x:9092", "local:", "/tmp/x", ""])
     func `a URL of another kind is refused by name`(url: String) async {
-        await #expect(throws: EventLogError.self) { _ = try await EventLog.open(url: url) }
+        await #expect(throws: EventLogError.self) { _ = try await LogURL(url).open() }
     }
 
-    @Test func `a log written by a newer program is refused`() async throws {
+    @Test(arguments: [1, 99])
+    func `a log that another version of the program wrote is refused`(version: Int) async throws {
         let directory = FileManager.default.temporaryDirectory.appending(path: "mlops-log-\(UUID().uuidString)").path
         defer { try? FileManager.default.removeItem(atPath: directory) }
-        let log = try await EventLog.open(url: "local:" + directory)
-        try await log.write("age") { try $0.execute(sql: "PRAGMA user_version = 99") }
-        await #expect(throws: EventLogError.self) { _ = try await EventLog.open(url: "local:" + directory) }
+        let log = try await LocalLog.open(directory: directory)
+        try await log.write("age") { try $0.execute(sql: "PRAGMA user_version = \(version)") }
+        await #expect(throws: EventLogError.self) { _ = try await LocalLog.open(directory: directory) }
     }
 }

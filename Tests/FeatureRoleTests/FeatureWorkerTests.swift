@@ -11,13 +11,13 @@ import Testing
 
 /// Trades → candles → a moving average, over a log of their own.
 private struct Fixture {
-    let log: EventLog
+    let log: any EventLog
     let directory: String
 
     static func with(_ body: (Fixture) async throws -> Void) async throws {
         let directory = FileManager.default.temporaryDirectory.appending(path: "mlops-features-\(UUID().uuidString)").path
         defer { try? FileManager.default.removeItem(atPath: directory) }
-        let log = try await EventLog.open(url: "local:" + directory)
+        let log = try await LocalLog.open(directory: directory)
         let (stream, views) = try definitions()
         try await log.createTopics(StreamTopics.plans(streams: [stream], views: views.views.map(\.definition)))
         try await body(Fixture(log: log, directory: directory))
@@ -170,7 +170,7 @@ private struct Fixture {
                 try await fixture.log.acquire(
                     group: "features/trades", topic: "trades", partition: 0, owner: owner, now: now, timeToLive: 100)
             }
-            let own = EventLog.ownerName("a"), other = EventLog.ownerName("b")
+            let own = Lease.ownerName("a"), other = Lease.ownerName("b")
             let workers = try fixture.workers(batch: 50)
             await workers[0].hold(try await lease(own, now: 0))
             try await workers[0].open()

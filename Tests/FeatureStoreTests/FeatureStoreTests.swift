@@ -11,14 +11,14 @@ import Testing
 
 /// A log with one view's topics, an object store, and rows to put there.
 private struct Fixture {
-    let log: EventLog
+    let log: any EventLog
     let store: ObjectStore
     let view: CompiledView
 
     static func with(_ body: (Fixture) async throws -> Void) async throws {
         let directory = FileManager.default.temporaryDirectory.appending(path: "mlops-store-\(UUID().uuidString)").path
         defer { try? FileManager.default.removeItem(atPath: directory) }
-        let log = try await EventLog.open(url: "local:\(directory)/log")
+        let log = try await LocalLog.open(directory: directory + "/log")
         try await log.createTopics([.init(name: "v", partitions: 2), .init(name: "v.latest", partitions: 2, isCompacted: true)])
         let input = ViewSchema(key: [("pair", .string)], declared: [("pair", .string), ("x", .double)], metadata: .window)
         let definition = ViewDefinition(

@@ -12,10 +12,10 @@ import Testing
 @Suite struct MonitorWorkerTests {
     private static let minute: Int64 = 60_000
 
-    private func withLog(_ body: (EventLog) async throws -> Void) async throws {
+    private func withLog(_ body: (LocalLog) async throws -> Void) async throws {
         let directory = FileManager.default.temporaryDirectory.appending(path: "mlops-monitor-\(UUID().uuidString)").path
         defer { try? FileManager.default.removeItem(atPath: directory) }
-        let log = try await EventLog.open(url: "local:" + directory)
+        let log = try await LocalLog.open(directory: directory)
         try await log.createTopics([.init(name: "predictions", partitions: 3), .init(name: "candles", partitions: 2)])
         try await body(log)
     }
@@ -31,7 +31,7 @@ import Testing
     }
 
     /// - Parameter time: Wall time; one that is killed leaves a lease that runs out after ten seconds.
-    private func worker(_ log: EventLog, at time: Int64 = 0) throws -> MonitorWorker {
+    private func worker(_ log: any EventLog, at time: Int64 = 0) throws -> MonitorWorker {
         MonitorWorker(
             MonitorEngineTests.settings(baseline: "close"),
             plan: .init(predictionsTopic: "predictions", labelView: try candles()), log: log,
@@ -40,7 +40,7 @@ import Testing
     }
 
     /// Predictions of two versions and the rows that answer them, for three pairs.
-    private func fill(_ log: EventLog, minutes: Range<Int>) async throws {
+    private func fill(_ log: any EventLog, minutes: Range<Int>) async throws {
         for minute in minutes {
             for pair in ["a", "b", "c"] {
                 let time = Int64(minute) * Self.minute

@@ -62,7 +62,7 @@ import Testing
     @Test func `a producer that was stopped goes on where it stopped, and ends every key once`() async throws {
         let directory = FileManager.default.temporaryDirectory.appending(path: "mlops-produce-\(UUID().uuidString)").path
         defer { try? FileManager.default.removeItem(atPath: directory) }
-        let log = try await EventLog.open(url: "local:" + directory)
+        let log = try await LocalLog.open(directory: directory)
         try await log.createTopics([.init(name: "trades", partitions: 1)])
         func producer(_ input: String = "i") -> Producer {
             Producer(

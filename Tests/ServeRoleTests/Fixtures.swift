@@ -12,7 +12,7 @@ import Table
 
 /// A log in a folder of its own, the view that feeds the model, and models that are easy to foretell.
 struct ServeFixture {
-    let log: EventLog
+    let log: any EventLog
     let view: CompiledView
 
     static let logger = Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })
@@ -20,7 +20,7 @@ struct ServeFixture {
     static func run(_ body: (ServeFixture) async throws -> Void) async throws {
         let directory = FileManager.default.temporaryDirectory.appending(path: "mlops-serve-\(UUID().uuidString)").path
         defer { try? FileManager.default.removeItem(atPath: directory) }
-        let log = try await EventLog.open(url: "local:" + directory)
+        let log = try await LocalLog.open(directory: directory)
         try await log.createTopics([
             .init(name: "predictions", partitions: 2), .init(name: "registry-events", partitions: 1), .init(name: "rows", partitions: 2),
             .init(name: "rows.latest", partitions: 2, isCompacted: true),

@@ -1,191 +1,96 @@
 package import Domain
-import Foundation
-import GRDB
 
-/// The log that roles meet at, on the embedded backend: one SQLite file in a directory.
+/// The log that roles meet at: topics cut into partitions by the hash of the key, with order and offsets inside each.
 ///
-/// Records are stored in batches, so that reading and writing cost per batch and not per record. Topics are cut into
-/// partitions by the hash of the key; order and offsets hold within a partition. Several processes of one host may
-/// share the directory.
-package final class EventLog: Sendable {
-    package enum Durability: String, Sendable, CaseIterable {
-        /// Survives the death of the process.
-        case process
-        /// Survives the loss of power: each commit waits for the disk.
-        case full
-    }
-
-    package struct TopicPlan: Sendable, Hashable {
-        package let name: String
-        package let partitions: Int
-        /// Keeps only the latest record of each key.
-        package let isCompacted: Bool
-
-        package init(name: String, partitions: Int, isCompacted: Bool = false) {
-            self.name = name
-            self.partitions = partitions
-            self.isCompacted = isCompacted
-        }
-    }
-
-    /// The directory that holds `log.sqlite`.
-    package let directory: String
-    let pool: DatabasePool
-    private let signal = AppendSignal()
-
-    private init(directory: String, pool: DatabasePool) {
-        self.directory = directory
-        self.pool = pool
-    }
-
-    /// Opens, and creates when missing, the log of a URL.
-    /// - Parameter url: `local:DIRECTORY`.
-    package static func open(url: String, durability: Durability = .process) async throws -> EventLog {
-        guard url.hasPrefix("local:"), url.utf8.count > 6 else { throw EventLogError(.badURL(url), during: "open") }
-        let directory = String(url.dropFirst(6))
-        try LocalDirectory.prepare(directory)
-        do {
-            var configuration = Configuration()
-            configuration.busyMode = .timeout(30)
-            configuration.maximumReaderCount = 6
-            configuration.label = "log"
-            configuration.prepareDatabase { db in
-                try db.execute(sql: "PRAGMA synchronous = \(durability == .full ? "FULL" : "NORMAL")")
-                try db.execute(sql: "PRAGMA journal_size_limit = 67108864")
-                try db.execute(sql: "PRAGMA cache_size = -4096")
-            }
-            // One process at a time opens the file: its switch to write-ahead logging does not wait for others.
-            let lock = try OpeningLock(directory: directory)
-            defer { lock.release() }
-            let pool = try DatabasePool(path: directory + "/log.sqlite", configuration: configuration)
-            try await pool.write { try LogSchema.prepare($0) }
-            return EventLog(directory: directory, pool: pool)
-        } catch {
-            throw EventLogError(error, during: "open \(directory)/log.sqlite")
-        }
-    }
-
+/// Two backends: ``LocalLog``, one SQLite file in a directory, for one machine; and Kafka between processes. What a role
+/// writes, remembers and has read is one ``LogUnit``, all or nothing on either.
+package protocol EventLog: Sendable {
     /// Creates the topics that do not exist yet.
     /// - Throws: `topicMismatch` when one exists with other partitions or another policy.
-    package func createTopics(_ plans: [TopicPlan]) async throws {
-        try await write("create topics") { db in
-            for plan in plans {
-                if let row = try? TopicRow.find(plan.name, db) {
-                    let found = Self.describe(row.partitions, row.isCompacted), wanted = Self.describe(plan.partitions, plan.isCompacted)
-                    guard found == wanted else {
-                        throw EventLogError(.topicMismatch(topic: plan.name, found: found, wanted: wanted), during: "create topics")
-                    }
-                    continue
-                }
-                try db.execute(
-                    sql: "INSERT INTO topics (name, partitions, compacted) VALUES (?, ?, ?)",
-                    arguments: [plan.name, plan.partitions, plan.isCompacted])
-                let id = db.lastInsertedRowID
-                for partition in 0..<plan.partitions {
-                    try db.execute(sql: "INSERT INTO ends VALUES (?, ?, 0)", arguments: [id, partition])
-                }
-            }
-        }
-    }
+    func createTopics(_ plans: [TopicPlan]) async throws
 
-    package func topics() async throws -> [TopicPlan] {
-        try await read("list topics") { db in
-            try Row.fetchAll(db, sql: "SELECT name, partitions, compacted FROM topics ORDER BY name").map {
-                TopicPlan(name: $0["name"], partitions: $0["partitions"], isCompacted: $0["compacted"])
-            }
-        }
-    }
+    func topics() async throws -> [TopicPlan]
 
-    package func partitions(of topic: String) async throws -> Int {
-        try await read("find topic") { try TopicRow.find(topic, $0).partitions }
-    }
+    /// - Throws: `unknownTopic`.
+    func partitions(of topic: String) async throws -> Int
 
     /// One past the last offset; 0 for an empty partition.
-    package func endOffset(topic: String, partition: Int) async throws -> Int64 {
-        try await read("end offset of \(topic)") { db in
-            try LogTables.end(db, topic: try TopicRow.find(topic, db).id, partition: partition)
-        }
-    }
+    func endOffset(topic: String, partition: Int) async throws -> Int64
 
     /// The end offsets of all partitions, by partition.
-    package func endOffsets(topic: String) async throws -> [Int64] {
-        try await read("end offsets of \(topic)") { db in
-            let row = try TopicRow.find(topic, db)
-            return try (0..<row.partitions).map { try LogTables.end(db, topic: row.id, partition: $0) }
-        }
-    }
+    func endOffsets(topic: String) async throws -> [Int64]
 
-    /// Where a group goes on reading; 0 when it has never committed.
-    package func committed(group: String, topic: String, partition: Int) async throws -> Int64 {
-        try await read("committed offset of \(group)") { db in
-            try Int64.fetchOne(
-                db, sql: "SELECT next FROM offsets WHERE consumer = ? AND topic = ? AND partition = ?",
-                arguments: [group, try TopicRow.find(topic, db).id, partition]) ?? 0
-        }
-    }
+    /// Where a group goes on reading, as others may know it; 0 when it has never committed. A role that resumes under a
+    /// lease goes by ``savedState(group:partition:)``.
+    func committed(group: String, topic: String, partition: Int) async throws -> Int64
 
-    /// Appends records, each to the partition of its key, in one transaction.
-    package func append(_ records: [Domain.Record], to topic: String) async throws {
-        try await commit(LogUnit(group: "", outputs: [.init(topic: topic, records: records)]))
-    }
+    /// Appends records, each to the partition of its key, and returns when they are stored.
+    func append(_ records: [Record], to topic: String) async throws
+
+    /// Up to about `limit` records of a partition from an offset on.
+    func read(topic: String, partition: Int, from: Int64, limit: Int) async throws -> RecordBatch
+
+    /// Takes a partition for a group, or renews it when this owner already has it.
+    ///
+    /// - Parameters:
+    ///   - owner: See ``Lease/ownerName(_:)``.
+    ///   - now: Wall time in milliseconds: the only clock that processes share.
+    ///   - timeToLive: Milliseconds until an unrenewed lease expires.
+    /// - Returns: `nil` while another owner holds it.
+    func acquire(
+        group: String, topic: String, partition: Int, owner: String, now: EventTime.Milliseconds, timeToLive: Int64
+    ) async throws -> Lease?
+
+    /// Gives a partition back, so that the next process need not wait.
+    func release(_ lease: Lease) async throws
+
+    /// What a group last committed for one of its partitions.
+    func savedState(group: String, partition: Int) async throws -> SavedState
 
     /// Writes outputs, state changes and next input offsets, all or nothing.
-    /// - Throws: `fenced` when the unit holds a lease that another process has taken over.
-    package func commit(_ unit: LogUnit) async throws {
-        try await write("commit of \(unit.group)") { try LogTables.write(unit, $0) }
-        signal.raise()
+    /// - Throws: `fenced` when the unit's lease has gone to another owner.
+    func commit(_ unit: LogUnit) async throws
+
+    /// Grows with every append to one of the topics that this process knows of; for ``waitForAppend(to:after:timeout:)``.
+    func version(of topics: [String]) -> UInt64
+
+    /// Returns as soon as ``version(of:)`` is no longer `version`, or after `timeout`, by when another process may have
+    /// appended something.
+    func waitForAppend(to topics: [String], after version: UInt64, timeout: Duration) async
+}
+
+/// A topic as the project wants it.
+package struct TopicPlan: Sendable, Hashable {
+    package let name: String
+    package let partitions: Int
+    /// Keeps only the latest record of each key.
+    package let isCompacted: Bool
+
+    package init(name: String, partitions: Int, isCompacted: Bool = false) {
+        self.name = name
+        self.partitions = partitions
+        self.isCompacted = isCompacted
+    }
+}
+
+/// What a group remembers of one partition of its work.
+package struct SavedState: Sendable {
+    /// In key order.
+    package let entries: [(key: [UInt8], value: [UInt8])]
+    private let positions: [LogUnit.Position]
+
+    package init(entries: [(key: [UInt8], value: [UInt8])], positions: [LogUnit.Position]) {
+        self.entries = entries
+        self.positions = positions
     }
 
-    /// Up to about `limit` records of a partition from an offset on (whole batches are cut at `limit`).
-    package func read(topic: String, partition: Int, from: Int64, limit: Int) async throws -> RecordBatch {
-        try await read("read \(topic)/\(partition)") { db in
-            let row = try TopicRow.find(topic, db)
-            return row.isCompacted
-                ? try LogTables.readLatest(db, row, partition: partition, from: from, limit: limit)
-                : try LogTables.readBatches(db, row, partition: partition, from: from, limit: limit)
-        }
+    /// The next offset to read; 0 where nothing was ever committed.
+    package func position(topic: String, partition: Int) -> Int64 {
+        positions.first { $0.topic == topic && $0.partition == partition }?.next ?? 0
     }
 
-    /// All entries of a state namespace, in key order.
-    package func state(namespace: String) async throws -> [(key: [UInt8], value: [UInt8])] {
-        try await read("read state \(namespace)") { db in
-            try Row.fetchAll(db, sql: "SELECT key, value FROM state WHERE namespace = ? ORDER BY key", arguments: [namespace]).map {
-                (key: Array($0["key"] as Data), value: Array($0["value"] as Data))
-            }
-        }
-    }
-
-    /// Grows with every commit of this process; for ``waitForAppend(after:timeout:)``.
-    package var version: UInt64 { signal.version }
-
-    /// Returns as soon as this process has committed something after `version`, or after `timeout`, by when another
-    /// process may have.
-    package func waitForAppend(after version: UInt64, timeout: Duration) async {
-        await signal.wait(after: version, timeout: timeout)
-    }
-
-    /// A consistent copy of the whole log in a new file.
-    package func backup(to path: String) async throws {
-        let target = try DatabaseQueue(path: path)
-        try pool.backup(to: target)
-    }
-
-    func read<T: Sendable>(_ operation: String, _ body: @escaping @Sendable (Database) throws -> T) async throws -> T {
-        do { return try await pool.read(body) } catch { throw Self.wrapped(error, operation) }
-    }
-
-    func write<T: Sendable>(_ operation: String, _ body: @escaping @Sendable (Database) throws -> T) async throws -> T {
-        do { return try await pool.write(body) } catch { throw Self.wrapped(error, operation) }
-    }
-
-    /// A statement that the task's cancellation has interrupted is a cancellation, whatever the database calls it.
-    private static func wrapped(_ error: any Error, _ operation: String) -> any Error {
-        if error is CancellationError { return error }
-        let isInterrupted = (error as? DatabaseError).map { [.SQLITE_INTERRUPT, .SQLITE_ABORT].contains($0.resultCode) } ?? false
-        return isInterrupted && Task.isCancelled ? CancellationError() : EventLogError(error, during: operation)
-    }
-
-    private static func describe(_ partitions: Int, _ isCompacted: Bool) -> String {
-        "\(partitions) partition\(partitions == 1 ? "" : "s")\(isCompacted ? ", compacted" : "")"
+    package subscript(key: String) -> [UInt8]? {
+        let bytes = Array(key.utf8)
+        return entries.first { $0.key == bytes }?.value
     }
 }

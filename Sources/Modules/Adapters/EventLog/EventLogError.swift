@@ -14,8 +14,8 @@ package struct EventLogError: Error, CustomStringConvertible {
         case fenced(group: String, topic: String, partition: Int)
         /// A record of the log does not decode: the file is damaged.
         case corrupt(topic: String, partition: Int, offset: Int64)
-        /// The log was written by a newer version of this program.
-        case newerSchema(found: Int, known: Int)
+        /// Another version of this program wrote the log.
+        case otherSchema(found: Int, known: Int)
         case storage
     }
 
@@ -54,8 +54,8 @@ package struct EventLogError: Error, CustomStringConvertible {
                 "another process took over partition \(partition) of \(topic) for \(group); this one stops"
             case .corrupt(let topic, let partition, let offset):
                 "the record at \(topic)/\(partition)/\(offset) is damaged; restore the directory from a backup"
-            case .newerSchema(let found, let known):
-                "the log has schema \(found), this program knows \(known); use the program that wrote it or a newer one"
+            case .otherSchema(let found, let known):
+                "the log has schema \(found), this program knows \(known); use the version of the program that wrote it"
             case .storage: cause.map { String(describing: $0) } ?? "the storage failed"
             }
         return "event log: \(operation): \(what)"

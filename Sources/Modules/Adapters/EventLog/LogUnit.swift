@@ -16,13 +16,11 @@ package struct LogUnit: Sendable {
     }
 
     package struct StateChange: Sendable {
-        package let namespace: String
         package let key: [UInt8]
         /// `nil` forgets the key.
         package let value: [UInt8]?
 
-        package init(namespace: String, key: [UInt8], value: [UInt8]?) {
-            self.namespace = namespace
+        package init(key: [UInt8], value: [UInt8]?) {
             self.key = key
             self.value = value
         }
@@ -41,19 +39,23 @@ package struct LogUnit: Sendable {
     }
 
     package let group: String
+    /// The partition of the group's work that the state belongs to.
+    package let partition: Int
     package var outputs: [Output]
     package var state: [StateChange]
     package var offsets: [Position]
-    /// Leases that must still be held when the unit is written.
-    package var leases: [Lease]
+    /// Must still be held when the unit is written.
+    package var lease: Lease?
 
     package init(
-        group: String, outputs: [Output] = [], state: [StateChange] = [], offsets: [Position] = [], leases: [Lease] = []
+        group: String, partition: Int = 0, outputs: [Output] = [], state: [StateChange] = [], offsets: [Position] = [],
+        lease: Lease? = nil
     ) {
         self.group = group
+        self.partition = partition
         self.outputs = outputs
         self.state = state
         self.offsets = offsets
-        self.leases = leases
+        self.lease = lease
     }
 }

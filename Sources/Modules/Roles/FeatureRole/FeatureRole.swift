@@ -22,7 +22,7 @@ package struct FeatureRole: Service {
     ///   - compiled: The views of each stream; their topics exist.
     ///   - wall: Milliseconds since the epoch.
     package init(
-        compiled: [(stream: StreamDefinition, views: CompiledViews)], projectHash: ContentHash, log: EventLog, store: ObjectStore,
+        compiled: [(stream: StreamDefinition, views: CompiledViews)], projectHash: ContentHash, log: any EventLog, store: ObjectStore,
         settings: FeaturesSettings, logger: Logger, wall: @escaping @Sendable () -> EventTime.Milliseconds, instance: String
     ) throws {
         self.logger = logger

@@ -28,7 +28,7 @@ package actor FeatureWorker {
     }
 
     private let plan: Plan
-    private let log: EventLog
+    private let log: any EventLog
     private let logger: Logger
     private let headers: [Record.Header]
     private let encoders: [RowEncoder]
@@ -38,7 +38,7 @@ package actor FeatureWorker {
     private var isOpen = false
     package private(set) var lease: Lease?
 
-    package init(_ plan: Plan, log: EventLog, logger: Logger) throws {
+    package init(_ plan: Plan, log: any EventLog, logger: Logger) throws {
         self.plan = plan
         self.log = log
         self.logger = logger
@@ -53,15 +53,15 @@ package actor FeatureWorker {
 
     package static func group(_ stream: StreamDefinition) -> String { "features/\(stream.topic)" }
     private var group: String { Self.group(plan.stream) }
-    private var stateNamespace: String { "\(group)/\(plan.partition)" }
 
     /// Puts the saved state back.
     /// - Throws: ``EngineState/Error`` when it does not fit the project.
     package func open() async throws {
         guard !isOpen else { return }
         engine = try FeatureEngine(stream: plan.stream, views: plan.views)
-        try engine.restore(await log.state(namespace: stateNamespace))
-        position = try await log.committed(group: group, topic: plan.stream.topic, partition: plan.partition)
+        let saved = try await log.savedState(group: group, partition: plan.partition)
+        try engine.restore(saved.entries)
+        position = saved.position(topic: plan.stream.topic, partition: plan.partition)
         isOpen = true
         if position > 0 {
             logger.info(
@@ -98,10 +98,10 @@ package actor FeatureWorker {
         guard !batch.isEmpty else { return 0 }
         try take(batch)
         let output = engine.process()
-        var unit = LogUnit(group: group, leases: lease.map { [$0] } ?? [])
+        var unit = LogUnit(group: group, partition: plan.partition, lease: lease)
         for (index, rows) in output.rows.enumerated() where rows.count > 0 { addRows(index, rows, to: &unit) }
         if !output.dead.isEmpty || !output.late.isEmpty { try addDiverted(output, batch, to: &unit) }
-        unit.state = engine.takeChanges().map { LogUnit.StateChange(namespace: stateNamespace, key: $0.key, value: $0.value) }
+        unit.state = engine.takeChanges().map { LogUnit.StateChange(key: $0.key, value: $0.value) }
         unit.offsets = [LogUnit.Position(topic: plan.stream.topic, partition: plan.partition, next: batch.nextOffset)]
         do {
             try await log.commit(unit)

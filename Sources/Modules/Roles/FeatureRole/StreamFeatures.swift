@@ -11,10 +11,11 @@ package actor StreamFeatures {
         let worker: FeatureWorker
     }
 
-    private let log: EventLog
+    private let log: any EventLog
     private let logger: Logger
     private let wall: @Sendable () -> EventTime.Milliseconds
     private let owner: String
+    private let topics: [String]
     private var slots: [Slot] = []
 
     /// Milliseconds until the partitions of a process that has stopped answering are free.
@@ -25,14 +26,15 @@ package actor StreamFeatures {
     ///   - compiled: The views of each stream.
     ///   - wall: Milliseconds since the epoch; leases of processes go by it, nothing that is computed does.
     package init(
-        compiled: [(stream: StreamDefinition, views: CompiledViews)], projectHash: ContentHash, batchRecords: Int, log: EventLog,
+        compiled: [(stream: StreamDefinition, views: CompiledViews)], projectHash: ContentHash, batchRecords: Int, log: any EventLog,
         logger: Logger,
         wall: @escaping @Sendable () -> EventTime.Milliseconds, instance: String
     ) throws {
         self.log = log
         self.logger = logger
         self.wall = wall
-        owner = EventLog.ownerName(instance)
+        owner = Lease.ownerName(instance)
+        topics = compiled.map(\.stream.topic)
         for (stream, views) in compiled {
             for partition in 0..<StreamTopics.partitions {
                 let plan = FeatureWorker.Plan(
@@ -96,9 +98,9 @@ package actor StreamFeatures {
 
     private func follow() async throws {
         while !Task.isCancelled {
-            let version = log.version
+            let version = log.version(of: topics)
             let processed = try await retrying { try await self.drain() }
-            if processed == 0 { await log.waitForAppend(after: version, timeout: .milliseconds(100)) }
+            if processed == 0 { await log.waitForAppend(to: topics, after: version, timeout: .milliseconds(100)) }
         }
     }
 

@@ -6,14 +6,14 @@ package enum StreamTopics {
     /// Partitions of streams and views, which must agree so that a worker writes to the partition it reads.
     package static var partitions: Int { 4 }
 
-    package static func plans(streams: [StreamDefinition], views: [ViewDefinition]) -> [EventLog.TopicPlan] {
+    package static func plans(streams: [StreamDefinition], views: [ViewDefinition]) -> [TopicPlan] {
         streams.flatMap { stream in
-            [stream.topic, dead(stream), late(stream)].map { EventLog.TopicPlan(name: $0, partitions: partitions) }
+            [stream.topic, dead(stream), late(stream)].map { TopicPlan(name: $0, partitions: partitions) }
         }
             + views.flatMap { view in
                 [
-                    EventLog.TopicPlan(name: view.topic, partitions: partitions),
-                    EventLog.TopicPlan(name: latest(view), partitions: partitions, isCompacted: true),
+                    TopicPlan(name: view.topic, partitions: partitions),
+                    TopicPlan(name: latest(view), partitions: partitions, isCompacted: true),
                 ]
             }
     }

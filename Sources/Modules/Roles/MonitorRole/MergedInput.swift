@@ -47,15 +47,15 @@ struct MergedInput {
 
     private static let batchRecords = 2_000
 
-    private let log: EventLog
+    private let log: any EventLog
     private let labels: Labels?
     private let features: CompiledView?
     private var cursors: [Cursor] = []
 
     /// - Parameters:
     ///   - features: The view that the features come from; `nil` judges drift on what predictions recorded alone.
-    ///   - group: Whose positions to go on from.
-    init(log: EventLog, predictionsTopic: String, labels: Labels?, features: CompiledView?, group: String) async throws {
+    ///   - saved: Holds the positions to go on from.
+    init(log: any EventLog, predictionsTopic: String, labels: Labels?, features: CompiledView?, saved: SavedState) async throws {
         self.log = log
         self.labels = labels
         self.features = features
@@ -66,7 +66,7 @@ struct MergedInput {
         if let features, features.definition.topic != labels?.view.definition.topic { topics.append((features.definition.topic, .row)) }
         for (topic, kind) in topics {
             for partition in 0..<(try await log.partitions(of: topic)) {
-                let position = try await log.committed(group: group, topic: topic, partition: partition)
+                let position = saved.position(topic: topic, partition: partition)
                 cursors.append(Cursor(topic: topic, partition: partition, kind: kind, position: position, taken: position))
             }
         }

@@ -37,7 +37,7 @@ package struct MonitorRole: Service {
     ///   - reference: The training sample of a version; `nil` when it has none.
     ///   - wall: Milliseconds since the epoch; only leases go by it.
     package init(
-        _ configuration: Configuration, settings: MonitorEngine.Settings, plan: MonitorWorker.Plan, log: EventLog,
+        _ configuration: Configuration, settings: MonitorEngine.Settings, plan: MonitorWorker.Plan, log: any EventLog,
         reference: @escaping @Sendable (ModelVersion) async throws -> Table?, metrics: MetricsRegistry, readiness: Readiness,
         logger: Logger, wall: @escaping @Sendable () -> EventTime.Milliseconds
     ) {

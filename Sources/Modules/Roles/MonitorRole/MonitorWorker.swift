@@ -22,6 +22,9 @@ package actor MonitorWorker {
             self.featureView = featureView
             self.instance = instance
         }
+
+        /// What the monitor waits for.
+        var topics: [String] { [predictionsTopic] + [labelView, featureView].compactMap { $0?.definition.topic } }
     }
 
     /// Records in one unit.
@@ -34,7 +37,7 @@ package actor MonitorWorker {
     private static let referenceRetry = Duration.seconds(30)
 
     private let plan: Plan
-    private let log: EventLog
+    private let log: any EventLog
     private let reference: @Sendable (ModelVersion) async throws -> Table?
     private let logger: Logger
     private let wall: @Sendable () -> EventTime.Milliseconds
@@ -56,7 +59,7 @@ package actor MonitorWorker {
     ///   - reference: The training sample of a version; `nil` when it has none.
     ///   - wall: Milliseconds since the epoch; only the lease goes by it.
     package init(
-        _ settings: MonitorEngine.Settings, plan: Plan, log: EventLog,
+        _ settings: MonitorEngine.Settings, plan: Plan, log: any EventLog,
         reference: @escaping @Sendable (ModelVersion) async throws -> Table?, logger: Logger,
         wall: @escaping @Sendable () -> EventTime.Milliseconds
     ) {
@@ -65,7 +68,7 @@ package actor MonitorWorker {
         self.reference = reference
         self.logger = logger
         self.wall = wall
-        owner = EventLog.ownerName(plan.instance)
+        owner = Lease.ownerName(plan.instance)
         fresh = MonitorEngine(settings)
         engine = fresh
         metrics = MonitorMetrics(model: settings.model)
@@ -121,7 +124,8 @@ package actor MonitorWorker {
     /// Follows the topics until the task is cancelled.
     func run() async throws {
         while !Task.isCancelled {
-            let version = log.version
+            let topics = plan.topics
+            let version = log.version(of: topics)
             do {
                 let taken = try await takeAll()
                 if revision > judged, ContinuousClock.now - judgedAt > Self.driftInterval { tellDrift() }
@@ -137,7 +141,7 @@ package actor MonitorWorker {
                 }
                 forget()
             }
-            await log.waitForAppend(after: version, timeout: .milliseconds(200))
+            await log.waitForAppend(to: topics, after: version, timeout: .milliseconds(200))
         }
     }
 
@@ -160,10 +164,11 @@ package actor MonitorWorker {
         let references = engine.references
         engine = fresh
         engine.references = references
-        try engine.restore(try await log.state(namespace: group))
+        let saved = try await log.savedState(group: group, partition: 0)
+        try engine.restore(saved.entries)
         input = try await MergedInput(
             log: log, predictionsTopic: plan.predictionsTopic,
-            labels: plan.labelView.map { .init(view: $0, column: fresh.settings.labelColumn) }, features: plan.featureView, group: group)
+            labels: plan.labelView.map { .init(view: $0, column: fresh.settings.labelColumn) }, features: plan.featureView, saved: saved)
         for version in engine.versions {
             if let number = Int(version) { await loadReference(ModelVersion(model: fresh.settings.model, number: number)) }
         }
@@ -191,9 +196,9 @@ package actor MonitorWorker {
     }
 
     private func commit(_ input: MergedInput) async throws {
-        let state = engine.takeChanges().map { LogUnit.StateChange(namespace: group, key: $0.key, value: $0.value) }
+        let state = engine.takeChanges().map { LogUnit.StateChange(key: $0.key, value: $0.value) }
         try await log.commit(
-            LogUnit(group: group, state: state, offsets: input.positions, leases: lease.map { [$0] } ?? []))
+            LogUnit(group: group, state: state, offsets: input.positions, lease: lease))
     }
 
     private func loadReference(_ version: ModelVersion) async {

@@ -52,7 +52,7 @@ package actor Producer {
     private var lease: Lease?
     private var leasedAt = Duration.zero
     private let makeSource: @Sendable () throws -> any EventSource
-    private let log: EventLog
+    private let log: any EventLog
     private let clocks: Clocks
     private let logger: Logger
     private let headers: [Record.Header]
@@ -77,10 +77,10 @@ package actor Producer {
 
     /// - Parameter makeSource: Opens the source at its beginning; called once.
     package init(
-        _ plan: Plan, log: EventLog, clocks: Clocks, logger: Logger, makeSource: @escaping @Sendable () throws -> any EventSource
+        _ plan: Plan, log: any EventLog, clocks: Clocks, logger: Logger, makeSource: @escaping @Sendable () throws -> any EventSource
     ) {
         self.plan = plan
-        owner = EventLog.ownerName("produce/\(plan.source)")
+        owner = Lease.ownerName("produce/\(plan.source)")
         self.log = log
         self.clocks = clocks
         self.logger = logger
@@ -126,7 +126,7 @@ package actor Producer {
         try await log.commit(
             LogUnit(
                 group: group, outputs: [.init(topic: plan.topic, records: ticks)], state: [positionChange("done")],
-                leases: lease.map { [$0] } ?? []))
+                lease: lease))
         isFinished = true
         try await release()
         logger.info("source ended", metadata: ["source": "\(plan.source)", "events": "\(position)", "keys": "\(ticks.count)"])
@@ -144,7 +144,7 @@ package actor Producer {
     private var group: String { "produce/\(plan.source)" }
 
     private func positionChange(_ mark: String = "") -> LogUnit.StateChange {
-        LogUnit.StateChange(namespace: group, key: Array("position".utf8), value: Array("\(position) \(mark) \(plan.input)".utf8))
+        LogUnit.StateChange(key: Array("position".utf8), value: Array("\(position) \(mark) \(plan.input)".utf8))
     }
 
     private func open() async throws {
@@ -170,7 +170,7 @@ package actor Producer {
     /// How far an earlier run of the same input has come. Another file under the source's name is another input and
     /// begins at its beginning.
     private func savedPosition() async throws -> (position: Int64, isDone: Bool)? {
-        guard let bytes = try await log.state(namespace: group).first?.value else { return nil }
+        guard let bytes = try await log.savedState(group: group, partition: 0)["position"] else { return nil }
         let parts = String(decoding: bytes, as: UTF8.self).split(separator: " ", maxSplits: 2, omittingEmptySubsequences: false)
         guard parts.count == 3, let position = Int64(parts[0]) else { return nil }
         guard parts[2] == plan.input else {
@@ -228,7 +228,7 @@ package actor Producer {
         try await log.commit(
             LogUnit(
                 group: group, outputs: [.init(topic: plan.topic, records: records)], state: [positionChange()],
-                leases: lease.map { [$0] } ?? []))
+                lease: lease))
         produced.increment(by: records.count)
     }
 

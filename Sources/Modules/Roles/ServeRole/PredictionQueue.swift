@@ -21,14 +21,14 @@ package final class PredictionQueue: Sendable {
 
     private let capacity: Int
     private let topic: String
-    private let log: EventLog
+    private let log: any EventLog
     private let logger: Logger
     private let state = Mutex(State())
     private let dropped = Counter(label: "mlops_serve_predictions_dropped_total")
     private let waiting = Gauge(label: "mlops_serve_queued_predictions")
 
     /// - Parameter capacity: Records that may wait.
-    package init(capacity: Int = 50_000, topic: String, log: EventLog, logger: Logger) {
+    package init(capacity: Int = 50_000, topic: String, log: any EventLog, logger: Logger) {
         self.capacity = capacity
         self.topic = topic
         self.log = log

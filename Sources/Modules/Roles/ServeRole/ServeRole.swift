@@ -37,7 +37,7 @@ package struct ServeRole: Service {
     private let queue: PredictionQueue
     private let service: PredictionService
     private let host: HTTPHost
-    private let log: EventLog
+    private let log: any EventLog
     private let readiness: Readiness
     private let logger: Logger
     /// One a model when the project asks for stream prediction.
@@ -54,7 +54,7 @@ package struct ServeRole: Service {
     ///   - wall: Milliseconds since the epoch: request times, feature ages and leases go by it.
     package init(
         _ configuration: Configuration, serving: ServingDefinition, view: CompiledView?, definitionHashes: [String: ContentHash],
-        source: ModelSource, log: EventLog, metrics registry: MetricsRegistry, readiness: Readiness, logger: Logger,
+        source: ModelSource, log: any EventLog, metrics registry: MetricsRegistry, readiness: Readiness, logger: Logger,
         wall: @escaping @Sendable () -> EventTime.Milliseconds
     ) {
         self.configuration = configuration
@@ -189,10 +189,10 @@ package struct ServeRole: Service {
 /// Whether the registry has said something since it was last asked.
 private actor RegistryNews {
     private let topic: String?
-    private let log: EventLog
+    private let log: any EventLog
     private var ends: [Int64] = []
 
-    init(topic: String?, log: EventLog) {
+    init(topic: String?, log: any EventLog) {
         self.topic = topic
         self.log = log
     }

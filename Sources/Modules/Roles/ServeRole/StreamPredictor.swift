@@ -34,7 +34,7 @@ package actor StreamPredictor {
 
     private let slot: ModelSlot
     private let view: CompiledView
-    private let log: EventLog
+    private let log: any EventLog
     private let predictionsTopic: String
     private let metrics: ServeMetrics
     private let logger: Logger
@@ -49,7 +49,7 @@ package actor StreamPredictor {
 
     /// - Parameter wall: Milliseconds since the epoch, for leases and for when a prediction was asked for.
     init(
-        slot: ModelSlot, view: CompiledView, log: EventLog, predictionsTopic: String, metrics: ServeMetrics, logger: Logger,
+        slot: ModelSlot, view: CompiledView, log: any EventLog, predictionsTopic: String, metrics: ServeMetrics, logger: Logger,
         wall: @escaping @Sendable () -> EventTime.Milliseconds, instance: String
     ) {
         self.slot = slot
@@ -59,12 +59,11 @@ package actor StreamPredictor {
         self.metrics = metrics
         self.logger = logger
         self.wall = wall
-        owner = EventLog.ownerName(instance)
+        owner = Lease.ownerName(instance)
     }
 
     private var topic: String { view.definition.topic }
     private var group: String { "serve-stream/\(slot.name)" }
-    private var startNamespace: String { "\(group)/start" }
 
     /// Takes what partitions are free and finds where to go on in each; on the very first time, where to begin.
     ///
@@ -73,7 +72,6 @@ package actor StreamPredictor {
     package func open(from start: Start) async throws {
         self.start = start
         renewed = .now
-        let known = Set(try await log.state(namespace: startNamespace).map(\.key))
         partitions = try await log.partitions(of: topic)
         for partition in 0..<partitions {
             let lease = try await log.acquire(
@@ -81,17 +79,20 @@ package actor StreamPredictor {
             if lease == nil || lease != leases[partition] { positions[partition] = nil }
             leases[partition] = lease
             guard let lease, positions[partition] == nil else { continue }
-            let mark = Array(String(partition).utf8)
-            if !known.contains(mark) {
+            let saved = try await log.savedState(group: group, partition: partition)
+            if saved["start"] != nil {
+                positions[partition] = saved.position(topic: topic, partition: partition)
+            } else {
                 // What came before there was a model is not for it to predict: it may have learnt from it.
                 guard slot.current != nil || start == .beginning else { continue }
                 let first = start == .latest ? try await log.endOffset(topic: topic, partition: partition) : 0
                 try await log.commit(
                     LogUnit(
-                        group: group, state: [.init(namespace: startNamespace, key: mark, value: Array(String(first).utf8))],
-                        offsets: [.init(topic: topic, partition: partition, next: first)], leases: [lease]))
+                        group: group, partition: partition,
+                        state: [.init(key: Array("start".utf8), value: Array(String(first).utf8))],
+                        offsets: [.init(topic: topic, partition: partition, next: first)], lease: lease))
+                positions[partition] = first
             }
-            positions[partition] = try await log.committed(group: group, topic: topic, partition: partition)
         }
     }
 
@@ -126,7 +127,7 @@ package actor StreamPredictor {
     func run(from start: Start) async throws {
         try await open(from: start)
         while !Task.isCancelled {
-            let version = log.version
+            let version = log.version(of: [topic])
             do {
                 let isDue = ContinuousClock.now - renewed > Self.renewal || (positions.count < leases.count && slot.current != nil)
                 if isDue { try await open(from: start) }
@@ -143,7 +144,7 @@ package actor StreamPredictor {
                     logger.warning("stream prediction waits for the log", metadata: ["error": "\(error)"])
                 }
             }
-            await log.waitForAppend(after: version, timeout: .milliseconds(100))
+            await log.waitForAppend(to: [topic], after: version, timeout: .milliseconds(100))
         }
     }
 
@@ -162,9 +163,9 @@ package actor StreamPredictor {
         let batch = try await log.read(topic: topic, partition: partition, from: position, limit: Self.batchRecords)
         guard batch.nextOffset > position else { return 0 }
         let (records, skipped) = try predictions(of: batch, served)
-        var unit = LogUnit(group: group, outputs: [.init(topic: predictionsTopic, records: records)])
+        var unit = LogUnit(
+            group: group, partition: partition, outputs: [.init(topic: predictionsTopic, records: records)], lease: leases[partition])
         unit.offsets = [.init(topic: topic, partition: partition, next: batch.nextOffset)]
-        if let lease = leases[partition] { unit.leases = [lease] }
         try await log.commit(unit)
         positions[partition] = batch.nextOffset
         metrics.predicted(version: served.number, count: records.count, path: "stream")

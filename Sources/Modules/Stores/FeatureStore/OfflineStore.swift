@@ -18,7 +18,7 @@ package struct SnapshotRange: Sendable, Hashable {
 
 /// The whole history of a view: the archive, and what its topic holds beyond it.
 package struct OfflineStore: Sendable {
-    private let log: EventLog
+    private let log: any EventLog
     private let store: ObjectStore
     private let views: [CompiledView]
     private let latest: EventTime.Milliseconds?
@@ -34,7 +34,7 @@ package struct OfflineStore: Sendable {
     }
 
     /// - Parameter latest: Rows that became available later do not exist for this reader; `nil` for all there are.
-    package init(log: EventLog, store: ObjectStore, views: [CompiledView], notAfter latest: EventTime.Milliseconds? = nil) {
+    package init(log: any EventLog, store: ObjectStore, views: [CompiledView], notAfter latest: EventTime.Milliseconds? = nil) {
         self.latest = latest
         self.log = log
         self.store = store

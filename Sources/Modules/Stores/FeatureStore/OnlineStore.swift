@@ -16,7 +16,7 @@ package actor OnlineStore {
 
     package nonisolated let view: CompiledView
     package nonisolated let columns: [String]
-    private let log: EventLog
+    private let log: any EventLog
     private let topic: String
     private let availabilityIndex: Int
     private var rows: [EntityKey: Row] = [:]
@@ -25,7 +25,7 @@ package actor OnlineStore {
     /// Whether the store has reached the ends that the topic had when it was first read.
     package private(set) var isReady = false
 
-    package init(view: CompiledView, log: EventLog) {
+    package init(view: CompiledView, log: any EventLog) {
         self.view = view
         self.log = log
         columns = view.schema.columns.map(\.name)
@@ -83,9 +83,9 @@ package actor OnlineStore {
     /// Follows the topic until the task is cancelled.
     package func run() async throws {
         while !Task.isCancelled {
-            let version = log.version
+            let version = log.version(of: [topic])
             try await refresh()
-            await log.waitForAppend(after: version, timeout: .milliseconds(100))
+            await log.waitForAppend(to: [topic], after: version, timeout: .milliseconds(100))
         }
     }
 }

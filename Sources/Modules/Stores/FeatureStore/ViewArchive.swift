@@ -12,10 +12,10 @@ import Table
 /// committing, is dropped by readers.
 package struct ViewArchive: Sendable {
     package let view: CompiledView
-    private let log: EventLog
+    private let log: any EventLog
     private let store: ObjectStore
 
-    package init(view: CompiledView, log: EventLog, store: ObjectStore) {
+    package init(view: CompiledView, log: any EventLog, store: ObjectStore) {
         self.view = view
         self.log = log
         self.store = store

@@ -3,13 +3,13 @@ import GRDB
 
 /// The tables of `log.sqlite`.
 enum LogSchema {
-    static let version = 1
+    static let version = 2
 
-    /// Creates the tables of a new file; refuses a file that a newer program wrote.
+    /// Creates the tables of a new file; refuses a file that another version of the program wrote.
     static func prepare(_ db: Database) throws {
         let found = try Int.fetchOne(db, sql: "PRAGMA user_version") ?? 0
-        guard found <= version else { throw EventLogError(.newerSchema(found: found, known: version), during: "open") }
-        guard found < version else { return }
+        guard found == 0 || found == version else { throw EventLogError(.otherSchema(found: found, known: version), during: "open") }
+        guard found == 0 else { return }
         try db.execute(
             sql: """
                 CREATE TABLE topics (
@@ -32,7 +32,10 @@ enum LogSchema {
                     consumer TEXT NOT NULL, topic INTEGER NOT NULL, partition INTEGER NOT NULL, next INTEGER NOT NULL,
                     PRIMARY KEY (consumer, topic, partition)
                 ) WITHOUT ROWID;
-                CREATE TABLE state (namespace TEXT NOT NULL, key BLOB NOT NULL, value BLOB NOT NULL, PRIMARY KEY (namespace, key)) WITHOUT ROWID;
+                CREATE TABLE state (
+                    consumer TEXT NOT NULL, partition INTEGER NOT NULL, key BLOB NOT NULL, value BLOB NOT NULL,
+                    PRIMARY KEY (consumer, partition, key)
+                ) WITHOUT ROWID;
                 CREATE TABLE leases (
                     consumer TEXT NOT NULL, topic INTEGER NOT NULL, partition INTEGER NOT NULL, owner TEXT NOT NULL,
                     epoch INTEGER NOT NULL, expires INTEGER NOT NULL, PRIMARY KEY (consumer, topic, partition)

@@ -11,7 +11,7 @@ enum LogTables {
     }
 
     static func write(_ unit: LogUnit, _ db: Database) throws {
-        for lease in unit.leases { try lease.check(db) }
+        try unit.lease?.check(db)
         for output in unit.outputs where !output.records.isEmpty {
             let topic = try TopicRow.find(output.topic, db)
             for (partition, records) in grouped(output, topic.partitions) {
@@ -20,11 +20,11 @@ enum LogTables {
         }
         for change in unit.state {
             if let value = change.value {
-                try db.cachedStatement(sql: "INSERT OR REPLACE INTO state VALUES (?, ?, ?)")
-                    .execute(arguments: [change.namespace, Data(change.key), Data(value)])
+                try db.cachedStatement(sql: "INSERT OR REPLACE INTO state VALUES (?, ?, ?, ?)")
+                    .execute(arguments: [unit.group, unit.partition, Data(change.key), Data(value)])
             } else {
-                try db.cachedStatement(sql: "DELETE FROM state WHERE namespace = ? AND key = ?")
-                    .execute(arguments: [change.namespace, Data(change.key)])
+                try db.cachedStatement(sql: "DELETE FROM state WHERE consumer = ? AND partition = ? AND key = ?")
+                    .execute(arguments: [unit.group, unit.partition, Data(change.key)])
             }
         }
         for position in unit.offsets {
