@@ -13,6 +13,18 @@ struct LimitedResponder: HTTPResponder {
     let meter: RequestMeter
     /// Whether only this machine can reach the host; requests that a foreign page makes a browser send are then refused.
     let isLoopback: Bool
+    private let deadlines = Deadlines()
+
+    init(
+        inner: any HTTPResponder<WebContext>, limits: @escaping @Sendable (HTTPRequest) -> HTTPLimits,
+        failure: @escaping @Sendable (any Error, Request) -> Response?, meter: RequestMeter, isLoopback: Bool
+    ) {
+        self.inner = inner
+        self.limits = limits
+        self.failure = failure
+        self.meter = meter
+        self.isLoopback = isLoopback
+    }
 
     func respond(to request: Request, context: WebContext) async throws -> Response {
         let start = ContinuousClock.now
@@ -49,23 +61,9 @@ struct LimitedResponder: HTTPResponder {
             request.body = RequestBody(asyncSequence: CountedBody(base: body, limit: limits.maxBodyBytes))
         }
         guard let timeout = limits.timeout else { return try await inner.respond(to: request, context: context) }
-        return try await Self.within(timeout) { [inner, request] in try await inner.respond(to: request, context: context) }
-    }
-
-    /// The first of the answer and the time-out counts; the other is cancelled.
-    private static func within(_ timeout: Duration, _ body: @escaping @Sendable () async throws -> Response) async throws -> Response {
-        try await withThrowingTaskGroup(of: Response?.self) { group in
-            group.addTask { try await body() }
-            group.addTask {
-                try await Task.sleep(for: timeout)
-                return nil
-            }
-            defer { group.cancelAll() }
-            guard let first = try await group.next(), let response = first else {
-                throw RequestError(.serviceUnavailable, "the request took longer than \(timeout)")
-            }
-            return response
-        }
+        let answer = try await deadlines.run(within: timeout) { [inner, request] in try await inner.respond(to: request, context: context) }
+        guard let answer else { throw RequestError(.serviceUnavailable, "the request took longer than \(timeout)") }
+        return answer
     }
 
     private func errorAnswer(_ error: any Error, _ request: Request, _ context: WebContext) -> Response {
