@@ -7,9 +7,12 @@ import Testing
 @Suite struct PredictionQueueTests {
     private func record(_ number: Int) -> Record { Record(key: [1], value: Array(String(number).utf8), timestamp: 0) }
 
-    private func queue(_ fixture: ServeFixture, capacity: Int) -> PredictionQueue {
-        PredictionQueue(capacity: capacity, topic: "predictions", log: fixture.log, logger: ServeFixture.logger)
+    private func queue(_ fixture: ServeFixture, capacity: Int, gathering: Duration = .milliseconds(20)) -> PredictionQueue {
+        PredictionQueue(capacity: capacity, gathering: gathering, topic: "predictions", log: fixture.log, logger: ServeFixture.logger)
     }
+
+    /// Longer than any test runs.
+    private let ages = Duration.seconds(86_400)
 
     @Test func `what fits is written in order, what does not is said to be dropped`() async throws {
         try await ServeFixture.run { fixture in
@@ -47,6 +50,57 @@ import Testing
             await queue.run()
             let written = try await fixture.predictions()
             #expect(written.isEmpty)
+        }
+    }
+
+    @Test func `records that come one by one are written together`() async throws {
+        try await ServeFixture.run { fixture in
+            let queue = queue(fixture, capacity: 100_000, gathering: ages)
+            let writer = Task { await queue.run() }
+            let appends = fixture.log.version(of: ["predictions"])
+            for number in 0..<500 {
+                queue.offer([record(number)])
+                if number % 50 == 0 { await Task.yield() }
+            }
+            queue.close()
+            await writer.value
+            let written = try await fixture.predictions()
+            #expect(written.count == 500)
+            #expect(fixture.log.version(of: ["predictions"]) == appends + 1)
+        }
+    }
+
+    @Test func `what has gathered long enough is written though nothing else comes`() async throws {
+        try await ServeFixture.run { fixture in
+            let queue = queue(fixture, capacity: 10, gathering: .milliseconds(1))
+            let writer = Task { await queue.run() }
+            for round in 1...3 {
+                let version = fixture.log.version(of: ["predictions"])
+                queue.offer([record(round)])
+                await fixture.log.waitForAppend(to: ["predictions"], after: version, timeout: .seconds(30))
+                let written = try await fixture.predictions()
+                #expect(written.count == round)
+            }
+            queue.close()
+            await writer.value
+        }
+    }
+
+    @Test func `a full batch and a flush do not wait for more`() async throws {
+        try await ServeFixture.run { fixture in
+            let queue = queue(fixture, capacity: 100_000, gathering: ages)
+            let writer = Task { await queue.run() }
+            let version = fixture.log.version(of: ["predictions"])
+            queue.offer((0..<1_000).map(record))
+            await fixture.log.waitForAppend(to: ["predictions"], after: version, timeout: .seconds(30))
+            var written = try await fixture.predictions()
+            #expect(written.count == 1_000)
+            queue.offer([record(1_000)])
+            await queue.flush()
+            written = try await fixture.predictions()
+            #expect(written.count == 1_001)
+            queue.close()
+            await writer.value
         }
     }
 }
