@@ -1,4 +1,5 @@
 import Domain
+import Foundation
 import Table
 import Testing
 
@@ -98,7 +99,7 @@ import Testing
 
     /// The series of the reference values: a wave on a rising line.
     private var course: [Column] {
-        let closes = (0..<70).map { 100 + 0.1 * Double($0) + 5 * sine(0.3 * Double($0)) }
+        let closes = (0..<70).map(Double.init).map { row -> Double in 100 + 0.1 * row + 5 * sin(0.3 * row) }
         return [Column("close", .double(closes)), Column("volume", .double((0..<70).map { 1 + Double($0 % 7) * 0.5 }))]
     }
 

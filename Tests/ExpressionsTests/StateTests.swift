@@ -83,20 +83,6 @@ import Testing
         #expect(throws: ExpressionError.self) { try program.decodeState([]) }
     }
 
-    @Test func `state whose counters make no sense does not trap`() throws {
-        var writer = BinaryWriter()
-        let empty = program.initialState()
-        writer.write(count: empty.reals.count)
-        for _ in empty.reals { writer.write(Double.nan) }
-        writer.write(count: empty.ints.count)
-        for _ in empty.ints { writer.write(Int64.min + 1) }
-        writer.write(count: empty.texts.count)
-        for _ in empty.texts { writer.write("") }
-        var states = [try program.decodeState(writer.bytes)]
-        let columns = program.evaluate(table, keyOfRow: Array(repeating: 0, count: table.rowCount), states: &states).columns
-        #expect(columns.count == program.outputs.count)
-    }
-
     @Test func `only programs with sequence operators have state`() throws {
         #expect(program.hasState)
         #expect(try !RowProgram(columns: [("a", try .parse("x + 1"))], filter: nil, schema: [("x", .double)]).hasState)

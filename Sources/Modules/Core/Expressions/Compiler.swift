@@ -147,12 +147,12 @@ struct Compiler {
             typed.append(made)
             types.append(type)
         }
-        var parameters: [Int] = []
-        for (argument, range) in zip(arguments.dropFirst(function.inputs), function.parameters) {
-            parameters.append(try Self.parameter(argument, range, function))
+        var constants: [Double] = []
+        for (argument, parameter) in zip(arguments.dropFirst(function.inputs), function.parameters) {
+            constants.append(try Self.constant(argument, parameter, function))
         }
         do throws(ScalarFunction.Mismatch) {
-            let kernel = try function.bind(types, parameters)
+            let kernel = try function.bind(types, Constants(constants))
             let plans = zip(typed, kernel.arguments).map { $0.plan.converted(from: $0.type, to: $1) }
             let plan = Plan.sequence(kernel, stateSize, plans)
             stateSize.reals += kernel.size.reals
@@ -164,17 +164,35 @@ struct Compiler {
         }
     }
 
-    private static func parameter(
-        _ syntax: Syntax, _ range: ClosedRange<Int>, _ function: SequenceFunction
-    ) throws(ExpressionError) -> Int {
-        guard case .literal(.int(let value)) = syntax.form else {
-            throw ExpressionError("\(function.usage) counts rows: a whole number is needed here, not \(syntax.text)", at: syntax.offset)
+    private static func constant(
+        _ syntax: Syntax, _ parameter: Parameter, _ function: SequenceFunction
+    ) throws(ExpressionError) -> Double {
+        switch parameter {
+        case .rows(let least):
+            guard case .literal(.int(let value)) = syntax.form else {
+                throw ExpressionError("\(function.usage) counts rows: a whole number is needed here, not \(syntax.text)", at: syntax.offset)
+            }
+            guard value >= least, value <= SequenceFunction.maxRows else {
+                throw ExpressionError(
+                    "\(function.usage) takes \(least) to \(SequenceFunction.maxRows) here, not \(value)", at: syntax.offset)
+            }
+            return Double(value)
+        case .number(let range):
+            let value: Double? =
+                switch syntax.form {
+                case .literal(.int(let value)): Double(value)
+                case .literal(.double(let value)): value
+                default: nil
+                }
+            guard let value else {
+                throw ExpressionError("\(function.usage) needs a plain number here, not \(syntax.text)", at: syntax.offset)
+            }
+            guard range.contains(value) else {
+                throw ExpressionError(
+                    "\(function.usage) takes \(range.lowerBound) to \(range.upperBound) here, not \(syntax.text)", at: syntax.offset)
+            }
+            return value
         }
-        guard let count = Int(exactly: value), range.contains(count) else {
-            throw ExpressionError(
-                "\(function.usage) takes \(range.lowerBound) to \(range.upperBound) here, not \(value)", at: syntax.offset)
-        }
-        return count
     }
 
     private mutating func aggregate(

@@ -64,6 +64,18 @@ extension Plan {
         }
     }
 
+    /// How many rows come before the first value.
+    /// - Parameter known: The same of the frame's vectors.
+    func warmUp(_ known: [Int]) -> Int {
+        switch self {
+        case .column(let index): known.indices.contains(index) ? known[index] : 0
+        case .constant: 0
+        case .widened(let plan): plan.warmUp(known)
+        case .call(_, let arguments): arguments.map { $0.warmUp(known) }.max() ?? 0
+        case .sequence(let kernel, _, let arguments): kernel.warmUp + (arguments.map { $0.warmUp(known) }.max() ?? 0)
+        }
+    }
+
     func collectColumns(_ found: inout Set<Int>) {
         switch self {
         case .column(let index): found.insert(index)

@@ -55,18 +55,22 @@ package struct RowProgram: Sendable {
 
     /// Functions with several outputs have become several columns.
     package let outputs: Schema
+    /// Per output, how many rows of a key come before the first value when no input is null; 0 where no operator looks back.
+    package let warmUp: [Int]
     private let schema: Schema
     private let plans: [Plan]
     private let filter: Plan?
     private let stateSize: StatePlace
     private let usedInputs: [Int]
 
+    /// - Parameter inputWarmUp: The same of the input's columns, where it is not 0.
     package init(
-        columns: [(name: String, expression: Expression)], filter: Expression?, schema: Schema
+        columns: [(name: String, expression: Expression)], filter: Expression?, schema: Schema, inputWarmUp: [String: Int] = [:]
     ) throws(ExpressionError) {
         let compiled = Compilation(columns, filter, schema)
         if let first = compiled.errors.first { throw first.error }
         outputs = compiled.compiler.scope.outputSchema
+        warmUp = compiled.warmUp(inputs: schema.map { inputWarmUp[$0.name] ?? 0 })
         self.schema = schema
         plans = compiled.plans
         self.filter = compiled.filter
@@ -164,6 +168,7 @@ extension Frame {
 private struct Compilation {
     private(set) var compiler: Compiler
     private(set) var plans: [Plan] = []
+    private var outputsOfPlan: [Int] = []
     private(set) var filter: Plan?
     private(set) var errors: [(column: Int?, error: ExpressionError)] = []
 
@@ -179,6 +184,7 @@ private struct Compilation {
                     throw ExpressionError("makes a column \"\(name)\", which there is already", at: 0)
                 }
                 plans.append(made.plan)
+                outputsOfPlan.append(names.count)
                 for (name, output) in zip(names, made.outputs) { compiler.scope.add(name, output.type) }
             } catch {
                 compiler.scope.addBroken(column.name)
@@ -188,5 +194,12 @@ private struct Compilation {
         guard let filter else { return }
         compiler.scope.outputsFirst = true
         do throws(ExpressionError) { self.filter = try compiler.condition(filter.syntax) } catch { errors.append((nil, error)) }
+    }
+    func warmUp(inputs: [Int]) -> [Int] {
+        var known = inputs
+        for (plan, outputs) in zip(plans, outputsOfPlan) {
+            known += repeatElement(plan.warmUp(known), count: outputs)
+        }
+        return Array(known.dropFirst(inputs.count))
     }
 }

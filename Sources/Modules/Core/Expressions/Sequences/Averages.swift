@@ -12,16 +12,15 @@ extension SequenceFunction {
         average("ema(x, n)", "The exponential average with weight 2 / (n + 1), seeded with the mean of the first n values.") {
             ExponentialMean(rows: $0).kernel
         },
-        average("wma(x, n)", "The mean of the last n values weighted 1 to n, the newest most.") { WeightedMean(rows: $0).kernel },
-        average("std_over(x, n)", "The population standard deviation of the last n values.") { MovingDeviation(rows: $0).kernel },
+        average("wma(x, n)", "The mean of the last n values weighted 1 to n, the newest most.") {
+            WeightedMean(ring: Ring(rows: $0)).kernel
+        },
     ]
 
+    /// An operator of one number over a window of `n` rows.
     static func average(_ usage: String, _ summary: String, _ make: @escaping @Sendable (_ rows: Int) -> SequenceKernel) -> SequenceFunction
     {
-        SequenceFunction(usage, summary, parameters: [1...maxRows]) { types, parameters throws(ScalarFunction.Mismatch) in
-            try ScalarFunction.requireNumber(types[0], argument: 0)
-            return make(parameters[0])
-        }
+        real(usage, summary, parameters: [.rows(from: 1)]) { make($0[0]) }
     }
 }
 
@@ -29,9 +28,16 @@ struct MovingMean: RealOperator {
     let window: RealWindow
 
     var reals: Int { window.reals }
+    var warmUp: Int { window.warmUp }
 
     func step(_ input: UnsafeMutablePointer<Double>, _ output: UnsafeMutablePointer<Double>, _ memory: OperatorMemory) {
-        if let sum = window.add(input[0], memory) { output[0] = sum / Double(window.rows) }
+        if let mean = add(input[0], memory) { output[0] = mean }
+    }
+
+    /// The mean once the window is full.
+    @inline(__always)
+    func add(_ value: Double, _ memory: OperatorMemory) -> Double? {
+        window.add(value, memory).map { $0 / Double(window.rows) }
     }
 }
 
@@ -60,12 +66,33 @@ struct ExponentialStep {
     }
 }
 
+/// Wilder's average as part of an operator: the mean of its first `rows` values, then `(average·(rows − 1) + x)/rows`.
+///
+/// Source: J. W. Wilder, "New Concepts in Technical Trading Systems", 1978.
+struct WilderStep {
+    let rows: Int
+
+    /// As ``ExponentialStep/add(_:number:_:)``.
+    @inline(__always)
+    func add(_ value: Double, number index: Int64, _ average: inout Double) -> Bool {
+        if index < Int64(rows) {
+            average += value
+            guard index == Int64(rows) - 1 else { return false }
+            average /= Double(rows)
+        } else {
+            average = (average * Double(rows - 1) + value) / Double(rows)
+        }
+        return true
+    }
+}
+
 struct ExponentialMean: RealOperator {
     private let average: ExponentialStep
 
     init(rows: Int) { average = ExponentialStep(rows: rows) }
 
     var reals: Int { 1 }
+    var warmUp: Int { average.rows - 1 }
 
     func step(_ input: UnsafeMutablePointer<Double>, _ output: UnsafeMutablePointer<Double>, _ memory: OperatorMemory) {
         let isReady = average.add(input[0], number: memory.seen, &memory.reals[0])
@@ -86,41 +113,18 @@ extension OperatorMemory {
 }
 
 struct WeightedMean: RealOperator {
-    let rows: Int
+    let ring: Ring
 
-    var reals: Int { rows }
-
-    func step(_ input: UnsafeMutablePointer<Double>, _ output: UnsafeMutablePointer<Double>, _ memory: OperatorMemory) {
-        let seen = memory.seen, slot = Int(seen % Int64(rows))
-        memory.reals[slot] = input[0]
-        memory.seen = seen &+ 1
-        guard seen >= Int64(rows) - 1 else { return }
-        var sum = 0.0
-        for age in 0..<rows { sum += Double(age + 1) * memory.reals[(slot + 1 + age) % rows] }
-        output[0] = sum / (Double(rows) * Double(rows + 1) / 2)
-    }
-}
-
-/// Two passes over the window, so that prices far from zero lose no digits.
-struct MovingDeviation: RealOperator {
-    let rows: Int
-
-    var reals: Int { rows }
+    var reals: Int { ring.reals }
+    var warmUp: Int { ring.rows - 1 }
 
     func step(_ input: UnsafeMutablePointer<Double>, _ output: UnsafeMutablePointer<Double>, _ memory: OperatorMemory) {
-        let seen = memory.seen, slot = Int(seen % Int64(rows))
-        memory.reals[slot] = input[0]
-        memory.seen = seen &+ 1
-        guard seen >= Int64(rows) - 1 else { return }
-        // From oldest to newest, so that the result does not depend on where the ring begins.
-        var sum = 0.0
-        for age in 1...rows { sum += memory.reals[(slot + age) % rows] }
-        let mean = sum / Double(rows)
-        var squares = 0.0
-        for age in 1...rows {
-            let distance = memory.reals[(slot + age) % rows] - mean
-            squares += distance * distance
+        guard ring.add(input[0], memory) else { return }
+        var sum = 0.0, weight = 0.0
+        ring.forEach(memory) {
+            weight += 1
+            sum += weight * $0
         }
-        output[0] = (squares / Double(rows)).squareRoot()
+        output[0] = sum / (weight * (weight + 1) / 2)
     }
 }

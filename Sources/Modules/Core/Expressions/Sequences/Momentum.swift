@@ -1,20 +1,20 @@
 import Domain
 
 extension SequenceFunction {
-    /// Oscillators, with the warm-up and seeding of TA-Lib.
+    /// How fast one series moves, with the warm-up and seeding of TA-Lib.
     static let momentum: [SequenceFunction] = [
-        SequenceFunction(
-            "rsi(x, n)", "Wilder's relative strength index over n moves, 0 to 100; 0 when nothing moved.", parameters: [2...maxRows]
-        ) { types, parameters throws(ScalarFunction.Mismatch) in
-            try ScalarFunction.requireNumber(types[0], argument: 0)
-            return RelativeStrength(moves: parameters[0]).kernel
+        average("mom(x, n)", "The difference to the value n rows earlier.") { Change(lag: RealLag(rows: $0), isRate: false).kernel },
+        average("roc(x, n)", "The rate of change to the value n rows earlier, in percent; 0 where that was 0.") {
+            Change(lag: RealLag(rows: $0), isRate: true).kernel
         },
-        SequenceFunction(
+        real("rsi(x, n)", "Wilder's relative strength index over n moves, 0 to 100; 0 when nothing moved.", parameters: [.rows(from: 2)]) {
+            RelativeStrength(average: WilderStep(rows: $0[0])).kernel
+        },
+        real(
             "macd(x, fast, slow, signal)",
             "The difference of two exponential averages; makes three columns: NAME, NAME_signal (its own average) and NAME_hist (their difference).",
-            parameters: [1...maxRows, 2...maxRows, 1...maxRows], suffixes: ["", "_signal", "_hist"]
-        ) { types, parameters throws(ScalarFunction.Mismatch) in
-            try ScalarFunction.requireNumber(types[0], argument: 0)
+            parameters: [.rows(from: 1), .rows(from: 2), .rows(from: 1)], suffixes: ["", "_signal", "_hist"]
+        ) { parameters throws(ScalarFunction.Mismatch) in
             guard parameters[0] < parameters[1] else {
                 throw ScalarFunction.Mismatch("expects fast below slow, not \(parameters[0]) and \(parameters[1])", argument: 1)
             }
@@ -23,34 +23,41 @@ extension SequenceFunction {
     ]
 }
 
+/// Numbers this near zero are what rounding leaves behind, not movement; TA-Lib's bound.
+func isResidue(_ value: Double) -> Bool { value.magnitude < 1e-14 }
+
+struct Change: RealOperator {
+    let lag: RealLag
+    /// In percent of the earlier value.
+    let isRate: Bool
+
+    var reals: Int { lag.reals }
+    var warmUp: Int { lag.warmUp }
+
+    func step(_ input: UnsafeMutablePointer<Double>, _ output: UnsafeMutablePointer<Double>, _ memory: OperatorMemory) {
+        guard let earlier = lag.add(input[0], memory) else { return }
+        output[0] = !isRate ? input[0] - earlier : earlier == 0 ? 0 : (input[0] / earlier - 1) * 100
+    }
+}
+
 /// Source: J. W. Wilder, "New Concepts in Technical Trading Systems", 1978; the seed is the mean of the first moves.
 struct RelativeStrength: RealOperator {
-    let moves: Int
+    let average: WilderStep
 
     /// Last value, average gain, average loss.
     var reals: Int { 3 }
+    var warmUp: Int { average.rows }
 
     func step(_ input: UnsafeMutablePointer<Double>, _ output: UnsafeMutablePointer<Double>, _ memory: OperatorMemory) {
-        let seen = memory.seen, reals = memory.reals, count = Double(moves)
+        let seen = memory.seen, reals = memory.reals
         let move = input[0] - reals[0]
         reals[0] = input[0]
         memory.seen = seen &+ 1
         guard seen > 0 else { return }
-        let gain = move > 0 ? move : 0, loss = move < 0 ? -move : 0
-        if seen <= Int64(moves) {
-            reals[1] += gain
-            reals[2] += loss
-            if seen == Int64(moves) {
-                reals[1] /= count
-                reals[2] /= count
-            }
-        } else {
-            reals[1] = (reals[1] * (count - 1) + gain) / count
-            reals[2] = (reals[2] * (count - 1) + loss) / count
-        }
+        _ = average.add(move > 0 ? move : 0, number: seen - 1, &reals[1])
+        let isReady = average.add(move < 0 ? -move : 0, number: seen - 1, &reals[2])
         let total = reals[1] + reals[2]
-        // What a still market leaves behind is rounding, not movement.
-        if seen >= Int64(moves) { output[0] = total < 1e-14 ? 0 : 100 * (reals[1] / total) }
+        if isReady { output[0] = isResidue(total) ? 0 : 100 * (reals[1] / total) }
         memory.restart(3, unless: total.isFinite)
     }
 }
@@ -73,6 +80,7 @@ struct Convergence: RealOperator {
     var outputs: Int { 3 }
     /// The three averages.
     var reals: Int { 3 }
+    var warmUp: Int { slow.rows + signal.rows - 2 }
 
     func step(_ input: UnsafeMutablePointer<Double>, _ output: UnsafeMutablePointer<Double>, _ memory: OperatorMemory) {
         let bar = memory.seen, reals = memory.reals

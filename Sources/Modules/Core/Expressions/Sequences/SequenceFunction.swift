@@ -11,15 +11,15 @@ struct SequenceFunction: Sendable {
     let summary: String
     /// How many leading arguments vary by row; the others are constants.
     let inputs: Int
-    /// Accepted values of the constants.
-    let parameters: [ClosedRange<Int>]
+    /// What the constants are.
+    let parameters: [Parameter]
     /// Added to the column's name for each output; more than one makes several columns.
     let suffixes: [String]
-    let bind: @Sendable (_ types: [ValueType], _ parameters: [Int]) throws(ScalarFunction.Mismatch) -> SequenceKernel
+    let bind: @Sendable (_ types: [ValueType], _ parameters: Constants) throws(ScalarFunction.Mismatch) -> SequenceKernel
 
     init(
-        _ usage: String, _ summary: String, inputs: Int = 1, parameters: [ClosedRange<Int>], suffixes: [String] = [""],
-        bind: @escaping @Sendable (_ types: [ValueType], _ parameters: [Int]) throws(ScalarFunction.Mismatch) -> SequenceKernel
+        _ usage: String, _ summary: String, inputs: Int = 1, parameters: [Parameter], suffixes: [String] = [""],
+        bind: @escaping @Sendable (_ types: [ValueType], _ parameters: Constants) throws(ScalarFunction.Mismatch) -> SequenceKernel
     ) {
         name = String(usage.prefix { $0 != "(" })
         self.usage = usage
@@ -35,9 +35,41 @@ struct SequenceFunction: Sendable {
 
     /// The whole library; a family adds an operator by adding an entry to its table.
     static let all: [String: SequenceFunction] = {
-        let families = [windows, averages, momentum, volume]
+        let families = [windows, averages, deviations, momentum, ranges, oscillators, volume]
         return Dictionary(families.joined().map { ($0.name, $0) }) { first, _ in first }
     }()
+
+    /// An operator over numbers: every varying argument widens to double.
+    static func real(
+        _ usage: String, _ summary: String, inputs: Int = 1, parameters: [Parameter], suffixes: [String] = [""],
+        make: @escaping @Sendable (_ parameters: Constants) throws(ScalarFunction.Mismatch) -> SequenceKernel
+    ) -> SequenceFunction {
+        SequenceFunction(usage, summary, inputs: inputs, parameters: parameters, suffixes: suffixes) {
+            types, parameters throws(ScalarFunction.Mismatch) in
+            for (index, type) in types.enumerated() { try ScalarFunction.requireNumber(type, argument: index) }
+            return try make(parameters)
+        }
+    }
+}
+
+/// A constant argument of an operator.
+enum Parameter: Sendable {
+    /// A number of rows, at least `from`, at most ``SequenceFunction/maxRows``.
+    case rows(from: Int)
+    /// A number within bounds.
+    case number(ClosedRange<Double>)
+}
+
+/// The constants of one call, in the order of its parameters.
+struct Constants: Sendable {
+    private let values: [Double]
+
+    init(_ values: [Double]) { self.values = values }
+
+    /// A number of rows.
+    subscript(index: Int) -> Int { Int(values[index]) }
+
+    func number(_ index: Int) -> Double { values[index] }
 }
 
 /// An operator with its parameters: sizes of its memory per key and the loop over rows.
@@ -51,6 +83,8 @@ struct SequenceKernel: Sendable {
     let arguments: [ValueType]
     let outputs: [ValueType]
     let size: StatePlace
+    /// How many rows without nulls come before the first value.
+    let warmUp: Int
     let run: Run
 }
 
@@ -72,6 +106,10 @@ struct OperatorMemory {
         get { Swift.max(0, ints[0]) }
         nonmutating set { ints[0] = newValue }
     }
+
+    /// The memory of an operator inside this one, which begins that far on.
+    @inline(__always)
+    func part(reals: Int, ints: Int) -> OperatorMemory { OperatorMemory(reals: self.reals + reals, ints: self.ints + ints) }
 }
 
 // MARK: - Operators of doubles
@@ -83,6 +121,8 @@ protocol RealOperator: Sendable {
     /// Doubles and ints remembered per key.
     var reals: Int { get }
     var ints: Int { get }
+    /// How many rows without nulls come before the first value; the same for all outputs.
+    var warmUp: Int { get }
     /// Takes one row. Outputs are NaN when called; those left so, or not finite, are null.
     func step(_ input: UnsafeMutablePointer<Double>, _ output: UnsafeMutablePointer<Double>, _ memory: OperatorMemory)
 }
@@ -95,7 +135,7 @@ extension RealOperator {
     var kernel: SequenceKernel {
         SequenceKernel(
             arguments: Array(repeating: .double, count: inputs), outputs: Array(repeating: .double, count: outputs),
-            size: StatePlace(reals: reals, ints: ints)
+            size: StatePlace(reals: reals, ints: ints), warmUp: warmUp
         ) { inputs, keyOfRow, states, place, _ in
             self.run(inputs, keyOfRow, &states, place)
         }
@@ -127,6 +167,8 @@ extension RealOperator {
 protocol IntOperator: Sendable {
     /// Ints remembered per key.
     var ints: Int { get }
+    /// How many rows without nulls come before the first value.
+    var warmUp: Int { get }
     /// Takes one row; `nil` is null.
     func step(_ input: Int64, _ memory: OperatorMemory, overflowed: inout Bool) -> Int64?
 }
@@ -134,7 +176,8 @@ protocol IntOperator: Sendable {
 extension IntOperator {
     /// - Parameter type: `int`, `time` or `bool`.
     func kernel(_ type: ValueType) -> SequenceKernel {
-        SequenceKernel(arguments: [type], outputs: [type], size: StatePlace(ints: ints)) { inputs, keyOfRow, states, place, overflows in
+        SequenceKernel(arguments: [type], outputs: [type], size: StatePlace(ints: ints), warmUp: warmUp) {
+            inputs, keyOfRow, states, place, overflows in
             let nulls = inputs[0].nulls
             let values = type == .bool ? inputs[0].bools.map { $0 ? 1 : 0 } : inputs[0].ints
             var results = [Int64](repeating: 0, count: keyOfRow.count)

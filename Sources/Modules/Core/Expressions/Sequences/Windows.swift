@@ -3,24 +3,30 @@ import Domain
 extension SequenceFunction {
     /// Looking back over a fixed number of rows. All give null until they have seen that many values.
     static let windows: [SequenceFunction] = [
-        SequenceFunction("lag(x, n)", "The value n rows earlier.", parameters: [1...maxRows]) { types, parameters in
+        SequenceFunction("lag(x, n)", "The value n rows earlier.", parameters: [.rows(from: 1)]) { types, parameters in
             switch types[0] {
             case .double: RealLag(rows: parameters[0]).kernel
             case .int, .time, .bool: IntLag(rows: parameters[0]).kernel(types[0])
             case .string: TextLag.kernel(rows: parameters[0])
             }
         },
-        SequenceFunction("sum_over(x, n)", "The sum of the last n values.", parameters: [1...maxRows]) {
+        SequenceFunction("sum_over(x, n)", "The sum of the last n values.", parameters: [.rows(from: 1)]) {
             types, parameters throws(ScalarFunction.Mismatch) in
             try ScalarFunction.requireNumber(types[0], argument: 0)
             return types[0] == .int ? IntSum(rows: parameters[0]).kernel(.int) : RealWindow(rows: parameters[0], fold: .sum).kernel
         },
         extreme("min_over(x, n)", "The smallest of the last n values.", .least),
         extreme("max_over(x, n)", "The greatest of the last n values.", .greatest),
+        real(
+            "rank_over(x, n)", "The place of the value among the last n, 1 the smallest; equal values share the middle of their places.",
+            parameters: [.rows(from: 1)]
+        ) {
+            MovingRank(ring: Ring(rows: $0[0])).kernel
+        },
     ]
 
     private static func extreme(_ usage: String, _ summary: String, _ fold: Fold) -> SequenceFunction {
-        SequenceFunction(usage, summary, parameters: [1...maxRows]) { types, parameters throws(ScalarFunction.Mismatch) in
+        SequenceFunction(usage, summary, parameters: [.rows(from: 1)]) { types, parameters throws(ScalarFunction.Mismatch) in
             if types[0] == .double { return RealWindow(rows: parameters[0], fold: fold).kernel }
             guard types[0] == .int || types[0] == .time else {
                 throw ScalarFunction.Mismatch("expects a number or a time, not \(types[0].named)", argument: 0)
@@ -56,6 +62,7 @@ struct RealWindow: RealOperator {
     let fold: Fold
 
     var reals: Int { rows + 1 }
+    var warmUp: Int { rows - 1 }
 
     func step(_ input: UnsafeMutablePointer<Double>, _ output: UnsafeMutablePointer<Double>, _ memory: OperatorMemory) {
         if let value = add(input[0], memory) { output[0] = value }
@@ -82,6 +89,7 @@ struct IntWindow: IntOperator {
     let isLeast: Bool
 
     var ints: Int { rows + 2 }
+    var warmUp: Int { rows - 1 }
 
     @inline(__always)
     private func fold(_ a: Int64, _ b: Int64) -> Int64 { isLeast ? Swift.min(a, b) : Swift.max(a, b) }
@@ -104,6 +112,7 @@ struct IntSum: IntOperator {
     let rows: Int
 
     var ints: Int { rows + 3 }
+    var warmUp: Int { rows - 1 }
 
     func step(_ input: Int64, _ memory: OperatorMemory, overflowed: inout Bool) -> Int64? {
         let seen = memory.seen, slot = Int(seen % Int64(rows)), slots = memory.ints + 3
@@ -125,12 +134,20 @@ struct RealLag: RealOperator {
     let rows: Int
 
     var reals: Int { rows }
+    var warmUp: Int { rows }
 
     func step(_ input: UnsafeMutablePointer<Double>, _ output: UnsafeMutablePointer<Double>, _ memory: OperatorMemory) {
+        if let earlier = add(input[0], memory) { output[0] = earlier }
+    }
+
+    @inline(__always)
+    func add(_ value: Double, _ memory: OperatorMemory) -> Double? {
         let seen = memory.seen, slot = Int(seen % Int64(rows))
-        if seen >= Int64(rows) { output[0] = memory.reals[slot] }
-        memory.reals[slot] = input[0]
-        memory.seen = seen &+ 1
+        defer {
+            memory.reals[slot] = value
+            memory.seen = seen &+ 1
+        }
+        return seen >= Int64(rows) ? memory.reals[slot] : nil
     }
 }
 
@@ -138,6 +155,7 @@ struct IntLag: IntOperator {
     let rows: Int
 
     var ints: Int { rows + 1 }
+    var warmUp: Int { rows }
 
     func step(_ input: Int64, _ memory: OperatorMemory, overflowed: inout Bool) -> Int64? {
         let seen = memory.seen, slot = 1 + Int(seen % Int64(rows))
@@ -151,7 +169,7 @@ struct IntLag: IntOperator {
 
 enum TextLag {
     static func kernel(rows: Int) -> SequenceKernel {
-        SequenceKernel(arguments: [.string], outputs: [.string], size: StatePlace(ints: 1, texts: rows)) {
+        SequenceKernel(arguments: [.string], outputs: [.string], size: StatePlace(ints: 1, texts: rows), warmUp: rows) {
             inputs, keyOfRow, states, place, _ in
             let nulls = inputs[0].nulls, values = inputs[0].strings
             var results = [String](repeating: "", count: keyOfRow.count)
