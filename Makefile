@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo test unit integration check lint format build release image image-test bench docs-check deps test-deps clean
+.PHONY: help demo test unit integration check lint format build release image image-test bench docs-check deps test-deps bench-deps clean
 
 EXAMPLE ?= examples/crypto
 # An import that Package.swift does not declare stops the build.
@@ -45,7 +45,7 @@ image: ## Container image with docker, podman or buildah; prints its size (ROLE=
 image-test: test-deps ## Start the image's binary in its own root file system and ask for a prediction
 	$(PYTEST) -m image
 
-bench: release ## Benchmarks, printed as ratios, against the committed thresholds
+bench: bench-deps release ## Benchmarks, printed as ratios, against the committed thresholds
 	Benchmarks/run
 
 docs-check: ## Links and make targets that the documentation names exist
@@ -56,6 +56,9 @@ deps: ## System libraries that the build needs
 
 test-deps: ## The same, and the Python clients of the integration tests
 	scripts/install-deps --test-clients
+
+bench-deps: ## The same as deps, and what the benchmarks measure with
+	scripts/install-deps --bench-tools
 
 clean: ## Remove build products and demo data; dependencies stay fetched
 	rm -rf .build/debug .build/release .build/*-unknown-linux-gnu .build/image .build/venv dist mlops-data

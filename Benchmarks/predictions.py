@@ -117,7 +117,7 @@ def load(processor, port, connections, directory, seconds=SECONDS):
 def main():
     report = Report("predictions", "one XGBoost model over HTTP, a processor for the service, another for the load")
     if not shutil.which("wrk"):
-        report.note("wrk is missing: apt-get install wrk")
+        report.note("wrk is missing: make bench-deps")
         report.end()
     processor, other = processors()
     with scratch() as directory:
