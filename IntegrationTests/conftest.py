@@ -21,6 +21,8 @@ SHARED = ROOT.parent / "shared"
 BINARY = pathlib.Path(os.environ.get("MLOPS_BINARY", ROOT / ".build/debug/mlops"))
 XRP_ETH = SHARED / "data/trades/xrp_eth_trades.parquet"
 MODEL = "crypto-price-10m"
+# Fixtures that several files share.
+pytest_plugins = ["serving"]
 # Clients tell nobody what they do here.
 os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
 
