@@ -66,7 +66,7 @@ extension ExitStatus {
         switch error {
         case let failure as Failure: failure.status
         case is SettingsError, is EngineState.Error, is OfflineStore.Error: .badSettings
-        case is FileSource.Error, is TrainingRun.Error, is TrainingRows.Error: .badInput
+        case is FileSource.Error, is TrainingRun.Error, is TrainingRows.Error, is PointInTimeJoin.Error: .badInput
         case let error as TrackingFailure: error.cause.code == .unreachable || error.isRetriable ? .unreachable : .failed
         case let error as ColumnarError: error.code == .io ? .storageFailed : .badInput
         case let error as EventLogError: status(of: error.code)

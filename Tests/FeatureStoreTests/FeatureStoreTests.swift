@@ -1,3 +1,4 @@
+import Columnar
 import Domain
 import EventLog
 import Expressions
@@ -114,6 +115,40 @@ private func numbers(_ range: Range<Int>) -> [Value] { range.map { .double(Doubl
             try await fixture.append(10, from: 0)
             #expect(try await fixture.archive.archive(minRows: 100) == 0)
             #expect(try await fixture.store.list(prefix: "features/v/").isEmpty)
+        }
+    }
+
+    @Test func `history tells when rows were ingested, from the archive and from the tail`() async throws {
+        try await Fixture.with { fixture in
+            func stamped(_ y: Double, _ ingested: String?) -> Record {
+                var record = fixture.record("A", y, start: Int64(y) * 60_000)
+                record.headers = ingested.map { [Record.Header(HeaderName.ingestedAt, $0)] } ?? []
+                return record
+            }
+            #expect(try await fixture.offline.history(of: "view").ingestedColumn == nil)
+            try await fixture.log.append([stamped(1, "70000"), stamped(2, nil)], to: "v")
+            _ = try await fixture.archive.archive(minRows: 1)
+            try await fixture.log.append([stamped(3, "90000")], to: "v")
+            let history = try await fixture.offline.history(of: "view")
+            let name = try #require(history.ingestedColumn)
+            #expect(history.table[name]?.renamed("x") == Column("x", ints: [70_000, nil, 90_000]))
+            #expect(try await fixture.offline.read(view: "view").table.names == fixture.view.schema.columns.map(\.name))
+        }
+    }
+
+    @Test func `a damaged file of the archive, and one that is not its own, are named`() async throws {
+        try await Fixture.with { fixture in
+            let damaged = "features/v/day=1970-01-01/0-0-7.parquet"
+            try await fixture.store.put(Array("PAR1 and no more".utf8), at: try ObjectPath(damaged))
+            let error = await #expect(throws: ColumnarError.self) { _ = try await fixture.history() }
+            #expect(error?.file == damaged)
+        }
+        try await Fixture.with { fixture in
+            try await fixture.store.put([1], at: try ObjectPath("features/v/day=1970-01-01/rows.parquet"))
+            try await fixture.store.put([1], at: try ObjectPath("features/v/README.md"))
+            await #expect(throws: OfflineStore.Error.foreignFile("features/v/day=1970-01-01/rows.parquet")) {
+                _ = try await fixture.history()
+            }
         }
     }
 

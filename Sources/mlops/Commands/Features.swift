@@ -12,7 +12,7 @@ import Table
 /// Streams into feature rows.
 struct Features: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Compute feature views.", subcommands: [FeaturesRun.self, FeaturesBackfill.self, FeaturesExport.self],
+        abstract: "Compute feature views.", subcommands: [FeaturesRun.self, FeaturesBackfill.self, FeaturesExport.self, FeaturesJoin.self],
         defaultSubcommand: FeaturesRun.self)
 }
 
@@ -85,14 +85,15 @@ struct FeaturesExport: AsyncParsableCommand {
     var view: String
 
     @Option(help: "The file; its ending chooses the format: .parquet, .csv or .jsonl.")
-    var out: String
+    var output: String
 
     func run() async throws {
         try await ExitStatus.mapped {
+            try TableExport.check(output)
             let (session, _) = try await Session.open(.features, options) { reader, _ in try FeaturesSettings(reader: reader) }
             let (table, ranges) = try await session.offlineStore.read(view: view)
-            try TableExport.write(table, to: out)
-            print("\(table.rowCount) rows of \(ranges.map(\.description).joined(separator: ", ")) to \(out)")
+            try TableExport.write(table, to: output)
+            print("\(table.rowCount) rows of \(ranges.map(\.description).joined(separator: ", ")) to \(output)")
         }
     }
 }

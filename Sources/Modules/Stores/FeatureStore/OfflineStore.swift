@@ -16,6 +16,17 @@ package struct SnapshotRange: Sendable, Hashable {
     package var description: String { "\(topic)/\(partition)[\(first)..<\(next)]" }
 }
 
+/// The rows of a view that were ever written, and what is known of them beside their values.
+package struct ViewHistory: Sendable {
+    package let view: CompiledView
+    /// The columns of the view's schema, then ``ingestedColumn`` when any row says it.
+    package let table: Table
+    package let ranges: [SnapshotRange]
+
+    /// When what a row was computed from had all been ingested, milliseconds since the epoch; `nil` when no row says so.
+    package var ingestedColumn: String? { table[ViewArchive.ingestedColumn] == nil ? nil : ViewArchive.ingestedColumn }
+}
+
 /// The whole history of a view: the archive, and what its topic holds beyond it.
 package struct OfflineStore: Sendable {
     private let log: any EventLog
@@ -25,10 +36,14 @@ package struct OfflineStore: Sendable {
 
     package enum Error: Swift.Error, Equatable, CustomStringConvertible {
         case unknownView(String, known: [String])
+        /// A file among the archive's that is none of its own.
+        case foreignFile(String)
 
         package var description: String {
             switch self {
             case .unknownView(let name, let known): "there is no view \"\(name)\"" + SpellingSuggestion.hint(for: name, among: known)
+            case .foreignFile(let path):
+                "\(path) is not named as the archive names its files, PARTITION-FIRST-LAST.parquet: move it elsewhere"
             }
         }
     }
@@ -45,16 +60,20 @@ package struct OfflineStore: Sendable {
     ///
     /// Columns are those of the view's schema.
     package func read(view name: String) async throws -> (table: Table, ranges: [SnapshotRange]) {
+        let history = try await history(of: name)
+        return (try history.table.selecting(history.view.schema.columns.map(\.name)), history.ranges)
+    }
+
+    /// All rows of a view, ordered by availability, then entity, then offset, with what is known of them.
+    package func history(of name: String) async throws -> ViewHistory {
         guard let view = views.first(where: { $0.definition.name == name }) else {
             throw Error.unknownView(name, known: views.map(\.definition.name))
         }
         let archive = ViewArchive(view: view, log: log, store: store)
         var tables: [Table] = [], seen: [Int: Set<Int64>] = [:], ranges: [SnapshotRange] = []
-        for entry in try await store.list(prefix: archive.folder + "/") {
-            let path = entry.path.description
-            guard let partition = Self.partition(of: path) else { continue }
-            let file = try ParquetReader(bytes: try await store.get(entry.path), named: path)
-            tables.append(Self.unseen(try file.readAll(), partition, &seen))
+        for file in try await ArchiveFile.list(archive.folder, in: store) {
+            let reader = try ParquetReader(bytes: try await store.get(file.path), named: file.path.description)
+            tables.append(Self.unseen(try reader.readAll(), file.partition, &seen))
         }
         for partition in 0..<(try await log.partitions(of: view.definition.topic)) {
             let end = try await log.endOffset(topic: view.definition.topic, partition: partition)
@@ -68,15 +87,12 @@ package struct OfflineStore: Sendable {
             let first = seen[partition]?.min() ?? end
             ranges.append(SnapshotRange(topic: view.definition.topic, partition: partition, first: first, next: end))
         }
-        let table = try Self.ordered(tables, view)
-        guard let latest else { return (table, ranges) }
-        let times = try table.column(view.schema.metadata.availabilityColumn).numbers()
-        return (table.filtered(times.map { $0 <= Double(latest) }), ranges)
-    }
-
-    /// `features/<topic>/day=…/<partition>-<first>-<last>.parquet`.
-    private static func partition(of path: String) -> Int? {
-        path.split(separator: "/").last?.split(separator: "-").first.flatMap { Int($0) }
+        var table = try Self.ordered(tables, view)
+        if let latest {
+            let times = try table.column(view.schema.metadata.availabilityColumn).numbers()
+            table = table.filtered(times.map { $0 <= Double(latest) })
+        }
+        return ViewHistory(view: view, table: table, ranges: ranges)
     }
 
     private static func unseen(_ table: Table, _ partition: Int, _ seen: inout [Int: Set<Int64>]) -> Table {
@@ -89,18 +105,19 @@ package struct OfflineStore: Sendable {
 
     private static func ordered(_ tables: [Table], _ view: CompiledView) throws -> Table {
         let columns = view.schema.columns
-        let shaped = try tables.map { table in
-            try Table(
-                columns.map { table[$0.name] ?? Column($0.name, repeating: .null, count: table.rowCount, type: $0.type) }
-                    + [table[ViewArchive.offsetColumn]].compactMap { $0 })
-        }
-        guard !shaped.isEmpty else { return try Table(empty: columns) }
-        let all = try Table.concatenated(shaped)
+        guard !tables.isEmpty else { return try Table(empty: columns) }
+        let extra: [(name: String, type: ValueType)] = [(ViewArchive.offsetColumn, .int), (ViewArchive.ingestedColumn, .int)]
+        let all = try Table.concatenated(
+            try tables.map { table in
+                try Table(
+                    (columns + extra).map { table[$0.name] ?? Column($0.name, repeating: .null, count: table.rowCount, type: $0.type) })
+            })
         let time = try all.column(view.schema.metadata.availabilityColumn).numbers()
         let keys = try view.schema.key.map { try all.column($0.name) }
         let names = (0..<all.rowCount).map { row in keys.map { "\($0[row])" }.joined(separator: "\u{1F}") }
-        let offsets = all[ViewArchive.offsetColumn]?.numbers() ?? [Double](repeating: 0, count: all.rowCount)
+        let offsets = try all.column(ViewArchive.offsetColumn).numbers()
         let order = (0..<all.rowCount).sorted { (time[$0], names[$0], offsets[$0]) < (time[$1], names[$1], offsets[$1]) }
-        return try all.gathered(order).selecting(columns.map(\.name))
+        let saysIngested = try all.column(ViewArchive.ingestedColumn).nullCount < all.rowCount
+        return try all.gathered(order).selecting(columns.map(\.name) + (saysIngested ? [ViewArchive.ingestedColumn] : []))
     }
 }

@@ -8,8 +8,8 @@ import Table
 /// The history of a view as Parquet files in the object store, one folder a day of row time.
 ///
 /// A file is named `<view>/day=<YYYY-MM-DD>/<partition>-<first>-<last>.parquet` by the offsets it covers and carries each
-/// row's offset in `_offset`; a row that two files hold, because the archiver was killed between writing and
-/// committing, is dropped by readers.
+/// row's offset in `_offset` and in `_ingested_at_ms` when what it was computed from had been ingested; a row that two files
+/// hold, because the archiver was killed between writing and committing, is dropped by readers.
 package struct ViewArchive: Sendable {
     package let view: CompiledView
     private let log: any EventLog
@@ -23,6 +23,7 @@ package struct ViewArchive: Sendable {
 
     private static var group: String { "archive" }
     static var offsetColumn: String { "_offset" }
+    static var ingestedColumn: String { "_ingested_at_ms" }
     private var topic: String { view.definition.topic }
     var folder: String { "features/\(topic)" }
 
@@ -70,12 +71,14 @@ package struct ViewArchive: Sendable {
     /// The rows of a batch with their offsets.
     func rows(of batch: RecordBatch) throws -> Table {
         var decoder = RowDecoder(fields: view.schema.columns.map { RowDecoder.Field($0.name, $0.type, isOptional: true) })
-        var offsets: [Int64] = []
+        var offsets: [Int64] = [], ingested: [Int64?] = []
         try batch.forEach { record in
             guard let value = record.value else { return }
             try decoder.append(value)
             offsets.append(record.offset)
+            ingested.append(record.header("mlops-ingested-at").flatMap { Int64(String(decoding: $0, as: UTF8.self)) })
         }
-        return try Table(decoder.finish() + [Column(Self.offsetColumn, .int(offsets))])
+        return try Table(
+            decoder.finish() + [Column(Self.offsetColumn, .int(offsets)), Column(Self.ingestedColumn, ints: ingested)])
     }
 }
