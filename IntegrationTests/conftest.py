@@ -22,7 +22,7 @@ BINARY = pathlib.Path(os.environ.get("MLOPS_BINARY", ROOT / ".build/debug/mlops"
 XRP_ETH = SHARED / "data/trades/xrp_eth_trades.parquet"
 MODEL = "crypto-price-10m"
 # Fixtures that several files share.
-pytest_plugins = ["serving"]
+pytest_plugins = ["serving", "tracking"]
 # Clients tell nobody what they do here.
 os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
 
@@ -44,6 +44,11 @@ def wait_for(condition, what, seconds=60.0, process=None):
             return value
         time.sleep(0.02)
     raise AssertionError(f"no {what} within {seconds} s")
+
+
+def is_up(url, process):
+    """Waits until the URL answers with status 200."""
+    return wait_for(lambda: (answer := get(url)) is not None and answer.status_code == 200, url, process=process)
 
 
 class Mlops:
