@@ -52,6 +52,63 @@ import Web
         }
     }
 
+    @Test func `a version's source leads to the run or logged model it is said to come from, and nowhere else`() async throws {
+        try await TrackServer.with { (server: TrackServer) async throws in
+            let info = try await server.client.createRun(experiment: "0", name: "r", startTime: 1).info
+            let other = try await server.client.createRun(experiment: "0", name: "o", startTime: 1).info
+            try await server.client.ensureModel("m")
+            func create(_ source: String, _ more: String = "") async -> Int {
+                await server.api(.post, "model-versions/create", #"{"name":"m","source":"\#(source)"\#(more)}"#).status
+            }
+            let run = #","run_id":"\#(info.id)""#
+            #expect(await create(info.artifactURI + "/model", run) == 200)
+            #expect(await create("runs:/\(info.id)/model", run) == 200)
+            #expect(await create("models:/m/1") == 200)
+            #expect(await create("s3://bucket/model") == 200)
+            for source in [
+                other.artifactURI + "/model", info.artifactURI + "-other/model", "mlflow-artifacts:/0", "http://169.254.169.254/x",
+                "HTTPS://example.com/x", "FILE:///etc/passwd", info.artifactURI + "/m#x", info.artifactURI + "/m?x", "models:/m-unknown",
+                "models:/m/99", "models:/m@none", "models:/other/1",
+            ] {
+                #expect([400, 404].contains(await create(source, run)), "\(source)")
+            }
+            #expect(await create(info.artifactURI + "/model") == 400)
+            let copy = await server.api(.get, "model-versions/get-download-uri", query: [("name", "m"), ("version", "3")])
+            #expect(copy.json?["artifact_uri"]?.string == info.artifactURI + "/model")
+        }
+    }
+
+    @Test func `values that are too long lose their end`() async throws {
+        try await TrackServer.with { (server: TrackServer) async throws in
+            let run = try await server.client.createRun(experiment: "0", name: "r", startTime: 1).info.id
+            let long = String(repeating: "é", count: 9_000)
+            #expect(await server.api(.post, "runs/set-tag", #"{"run_id":"\#(run)","key":"t","value":"\#(long)"}"#).status == 200)
+            #expect(await server.api(.post, "runs/log-parameter", #"{"run_id":"\#(run)","key":"p","value":"\#(long)"}"#).status == 200)
+            #expect(await server.api(.post, "runs/log-parameter", #"{"run_id":"\#(run)","key":"p","value":"\#(long)x"}"#).status == 200)
+            let found = try await server.client.run(id: run)
+            #expect(found.tags.first { $0.key == "t" }?.value.count == 8_000 && found.params[0].value.count == 6_000)
+        }
+    }
+
+    @Test func `a range of steps has two ends in order, and datasets are found by experiment`() async throws {
+        try await TrackServer.with { (server: TrackServer) async throws in
+            let run = try await server.client.createRun(experiment: "0", name: "r", startTime: 1).info.id
+            let route = "metrics/get-history-bulk-interval"
+            let base: [(name: String, value: String)] = [("run_ids", run), ("metric_key", "m")]
+            #expect(await server.api(.get, route, query: base).status == 200)
+            for range in [[("start_step", "3")], [("start_step", "3"), ("end_step", "2")]] as [[(name: String, value: String)]] {
+                #expect(await server.api(.get, route, query: base + range) == .refused(400, "INVALID_PARAMETER_VALUE"))
+            }
+            let input = DatasetInput(
+                name: "d", digest: "1", sourceType: "local", source: "x", schema: nil, profile: nil,
+                tags: [KeyValue("mlflow.data.context", "train")])
+            try await server.client.logInput(run: run, input)
+            let found = await server.api(.post, "experiments/search-datasets", #"{"experiment_ids":["0"]}"#).json?["dataset_summaries"]
+            #expect(found?.array?.count == 1 && found?.array?[0]["context"]?.string == "train")
+            #expect(await server.api(.post, "experiments/search-datasets", "{}") == .refused(400, "INVALID_PARAMETER_VALUE"))
+        }
+    }
+
     @Test func `numbers may come as text and NaN as text`() async throws {
         try await TrackServer.with { (server: TrackServer) async throws in
             let run = try await server.client.createRun(experiment: "0", name: "r", startTime: 1).info.id

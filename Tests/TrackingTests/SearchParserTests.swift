@@ -33,7 +33,8 @@ import Testing
 
     @Test(arguments: [
         "metrics.a", "metrics.a >", "metrics.a > 1 OR metrics.b > 1", "metrics.a > 1 metrics.b > 1", "= 1", "metrics. > 1", "a = 'open",
-        "a IN ()", "a IN ('x'", "a IN (1)", "a IS 1", "a NOT LIKE 'x'", "(a = 1)", "a = 1;", "a = b", "metrics.a > 1 AND", "a ! 1", "\u{0}",
+        "a IN ()", "a IN ('x'", "a IN (1)", "a IS 1", "a NOT LIKE 'x'", "(a = 1)", "a = 1;", "a = b", "metrics.a > 1 AND", "a ! 1",
+        "a == 1", "a <> 1", "\u{0}",
     ])
     func `text that is not a search is refused`(text: String) {
         #expect(performing: { try parse(text) }, throws: { ($0 as? TrackingError)?.code == .invalidParameter })

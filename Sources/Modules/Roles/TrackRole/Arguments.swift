@@ -50,7 +50,23 @@ struct Arguments: Sendable {
         var writer = JSONWriter()
         writer.value(value)
         let shown = Validation.shown(String(decoding: writer.bytes, as: UTF8.self))
-        return TrackingError(.invalidParameter, "Invalid value \(shown) for parameter '\(place)\(name)' supplied. \(Validation.seeDocs)")
+        return TrackingError(
+            .invalidParameter,
+            "Invalid value \(shown) for parameter '\(place)\(name)' supplied: Hint: Value was of type '\(Self.kind(value))'. \(Validation.seeDocs)"
+        )
+    }
+
+    /// As the clients of the protocol, mostly Python, call it.
+    private static func kind(_ value: JSONValue) -> String {
+        switch value {
+        case .null: "NoneType"
+        case .bool: "bool"
+        case .int: "int"
+        case .double: "float"
+        case .string: "str"
+        case .array: "list"
+        case .object: "dict"
+        }
     }
 
     // MARK: One value
@@ -149,8 +165,7 @@ struct Arguments: Sendable {
     }
 
     func tag() throws(TrackingError) -> KeyValue {
-        guard let value = try optionalText("value") else { throw missing("value") }
-        return KeyValue(try text("key"), value)
+        KeyValue(try text("key"), try optionalText("value") ?? "")
     }
 
     func metric() throws(TrackingError) -> Metric {

@@ -39,11 +39,25 @@ struct ArtifactRoutes: Sendable {
             let place = try ArtifactPath.place(of: try await service.store.run(id: arguments.run()).info.artifactURI)
             return try await send(place + "/" + ArtifactPath.check(arguments.text("path")).description, to: request)
         }
+        router.get("/ajax-api/2.0/mlflow/logged-models/:model_id/artifacts/files") { request, context in
+            let model = try await service.store.loggedModel(id: context.parameters.get("model_id") ?? "")
+            let path = try Arguments(query: request.query).text("artifact_file_path")
+            return try await send(ArtifactPath.place(of: model.artifactURI) + "/" + ArtifactPath.check(path).description, to: request)
+        }
+        router.post("/ajax-api/2.0/mlflow/upload-artifact") { request, _ in
+            let arguments = Arguments(query: request.query)
+            let run = try await service.store.run(id: arguments.run()).info
+            guard run.stage == .active else {
+                throw TrackingError(.invalidParameter, "The run \(run.id) must be in the 'active' state. Current state is deleted.")
+            }
+            let path = try ArtifactPath.check(arguments.text("path")).description
+            return try await receive(request, at: ArtifactPath.place(of: run.artifactURI) + "/" + path)
+        }
         router.get("/model-versions/get-artifact") { request, _ in
             let arguments = Arguments(query: request.query)
             let number = try RegistryValidation.number(arguments.text("version"))
             let version = try await service.registry.version(model: arguments.text("name"), number: number)
-            let place = try ArtifactPath.place(of: try await service.downloadURI(of: version))
+            let place = try ArtifactPath.place(of: try await service.place(of: version.source))
             return try await send(place + "/" + ArtifactPath.check(arguments.text("path")).description, to: request)
         }
     }

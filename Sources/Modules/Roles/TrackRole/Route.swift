@@ -29,7 +29,8 @@ struct Route: Sendable {
         path.split(separator: "/").filter { $0.hasPrefix("{") }.map { String($0.dropFirst().dropLast()) }
     }
 
-    static let table: [Route] = experiments + runs + metrics + inputs + loggedModels + models + versions + aliases + artifactLists + server
+    static let table: [Route] =
+        experiments + datasets + runs + metrics + inputs + loggedModels + models + versions + aliases + artifactLists + server
 }
 
 /// A JSON answer.

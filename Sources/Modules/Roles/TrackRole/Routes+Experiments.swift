@@ -29,9 +29,7 @@ extension Route {
         },
         Route(.post, path: "experiments/update") { service, arguments in
             let id = try arguments.text("experiment_id")
-            if let name = try arguments.optionalText("new_name") {
-                try await service.store.renameExperiment(id: id, to: name, now: service.now())
-            }
+            try await service.store.renameExperiment(id: id, to: arguments.text("new_name"), now: service.now())
             return .empty
         },
         Route(.post, path: "experiments/delete") { service, arguments in
@@ -50,6 +48,31 @@ extension Route {
             try await service.store.deleteExperimentTag(id: arguments.text("experiment_id"), key: arguments.text("key"))
             return .empty
         },
+    ]
+
+    static let datasets: [Route] = [
+        Route(.post, path: "experiments/search-datasets") { service, arguments in
+            let experiments = try arguments.texts("experiment_ids")
+            guard !experiments.isEmpty else {
+                throw TrackingError(.invalidParameter, "SearchDatasets request must specify at least one experiment_id.")
+            }
+            guard experiments.count <= 20 else {
+                throw TrackingError(
+                    .invalidParameter,
+                    "SearchDatasets request cannot specify more than 20 experiment_ids. Received \(experiments.count) experiment_ids.")
+            }
+            let found = try await service.store.datasets(experiments: experiments)
+            return .object { writer in
+                writer.list("dataset_summaries", found) { writer, dataset in
+                    writer.object { writer in
+                        writer.field("experiment_id", dataset.experiment)
+                        writer.field("name", dataset.name)
+                        writer.field("digest", dataset.digest)
+                        writer.field("context", dataset.context)
+                    }
+                }
+            }
+        }
     ]
 
     /// The server writes artefacts nowhere but below its own root, so an experiment may name a place there or a place

@@ -12,16 +12,23 @@ extension Route {
             return .message("model") { $0.loggedModel(model) }
         },
         Route(.post, path: "logged-models/search") { service, arguments in
-            let order = try arguments.objects("order_by") { (term) throws(TrackingError) in
-                let name = try term.text("field_name")
-                let isAscending = term["ascending"] == nil ? true : try term.flag("ascending")
-                let parsed = try SearchOrder(name)
-                return SearchOrder(entity: parsed.entity, key: parsed.key, isAscending: isAscending)
+            var search = LoggedModelSearch(experiments: try arguments.texts("experiment_ids"))
+            search.filter = try arguments.optionalText("filter") ?? ""
+            search.datasets = try arguments.objects("datasets") { (dataset) throws(TrackingError) in
+                LoggedModelSearch.Dataset(name: try dataset.text("dataset_name"), digest: try dataset.optionalText("dataset_digest"))
             }
-            let page = try await service.store.searchLoggedModels(
-                experiments: arguments.texts("experiment_ids"), filter: arguments.optionalText("filter") ?? "", order: order,
-                maxResults: Validation.maxResults(arguments.optionalInt("max_results"), default: 50, limit: 100),
-                pageToken: arguments.optionalText("page_token"))
+            search.order = try arguments.objects("order_by") { (term) throws(TrackingError) in
+                let name = try term.optionalText("dataset_name"), digest = try term.optionalText("dataset_digest")
+                guard name != nil || digest == nil else {
+                    throw TrackingError(.invalidParameter, "`dataset_name` must be given with `dataset_digest` in the `order_by` clause.")
+                }
+                return LoggedModelSearch.Order(
+                    field: try term.text("field_name"), isAscending: term["ascending"] == nil ? true : try term.flag("ascending"),
+                    dataset: name.map { .init(name: $0, digest: digest) })
+            }
+            search.maxResults = try Validation.maxResults(arguments.optionalInt("max_results"), default: 50, limit: 100)
+            search.pageToken = try arguments.optionalText("page_token")
+            let page = try await service.store.searchLoggedModels(search)
             return .object { writer in
                 writer.list("models", page.elements) { $0.loggedModel($1) }
                 writer.field("next_page_token", page.nextPageToken)
@@ -67,8 +74,15 @@ extension Route {
         Route(.get, path: "artifacts/list") { service, arguments in
             let run = try await service.store.run(id: arguments.run())
             return try await artifactList(service, root: run.info.artifactURI, path: arguments.optionalText("path") ?? "")
-        }
+        },
+        Route(.post, path: "artifacts/presigned-upload-url") { _, _ in throw notPresigned },
+        Route(.post, path: "artifacts/presigned-download-url") { _, _ in throw notPresigned },
     ]
+
+    private static var notPresigned: TrackingError {
+        TrackingError(
+            .invalidParameter, "Presigned URLs are not supported: this server stores artifacts itself; send them with PUT and GET")
+    }
 
     /// Files of one folder; their paths are relative to the root.
     private static func artifactList(_ service: TrackService, root: String, path: String) async throws -> Reply {

@@ -114,6 +114,7 @@ extension Route {
             if !new.loggedModel.isEmpty, new.run.isEmpty {
                 new.run = try await service.store.loggedModel(id: new.loggedModel).sourceRun
             }
+            try await service.checkSource(of: new)
             let now = service.now()
             let version = try await service.registry.createVersion(new, now: now)
             await service.publish(RegistryEvent(.versionCreated, model: version.model, number: version.number, time: now))
@@ -179,18 +180,62 @@ extension Route {
 }
 
 extension TrackService {
-    /// The place of a version's files: a source that names a run or a logged model is followed there, once.
+    /// Where a client finds a version's files: the source itself, except that a logged model is followed to its place.
     func downloadURI(of version: RegisteredVersion) async throws(TrackingError) -> String {
-        if version.source.hasPrefix("runs:/") {
-            let parts = version.source.dropFirst(6).split(separator: "/", maxSplits: 1)
-            guard let run = parts.first else { return version.source }
+        guard version.source.hasPrefix("models:/") else { return version.source }
+        return try await place(of: version.source)
+    }
+
+    /// The artefact URI behind `runs:/…` and `models:/…`; anything else as it is.
+    func place(of source: String, depth: Int = 0) async throws(TrackingError) -> String {
+        if source.hasPrefix("runs:/") {
+            let parts = source.dropFirst(6).split(separator: "/", maxSplits: 1)
+            guard let run = parts.first else { return source }
             let place = try await store.run(id: String(run)).info.artifactURI
             return parts.count > 1 ? place + "/" + parts[1] : place
         }
-        if version.source.hasPrefix("models:/m-") {
-            return try await store.loggedModel(id: String(version.source.dropFirst(8))).artifactURI
+        guard source.hasPrefix("models:/") else { return source }
+        if source.hasPrefix("models:/m-") { return try await store.loggedModel(id: String(source.dropFirst(8))).artifactURI }
+        guard depth < Self.maxCopies else {
+            throw TrackingError(.invalidParameter, "'\(Validation.shown(source))' is a copy of copies beyond \(Self.maxCopies)")
         }
-        return version.source
+        return try await place(of: version(named: String(source.dropFirst(8))).source, depth: depth + 1)
+    }
+
+    /// A version whose source is a version whose source is …: no further than this.
+    private static let maxCopies = 8
+
+    /// `NAME/3` or `NAME@alias`.
+    private func version(named text: String) async throws(TrackingError) -> RegisteredVersion {
+        if let at = text.lastIndex(of: "@") {
+            return try await registry.version(model: String(text[..<at]), alias: String(text[text.index(after: at)...]))
+        }
+        let parts = text.split(separator: "/")
+        guard parts.count == 2 else {
+            throw TrackingError(.invalidParameter, "'models:/\(Validation.shown(text))' names no version of a registered model")
+        }
+        return try await registry.version(model: String(parts[0]), number: RegistryValidation.number(String(parts[1])))
+    }
+
+    /// A source on this server must be a place of the run or the logged model it is said to come from: nothing else may be
+    /// reached through it.
+    func checkSource(of new: RegistryStore.NewVersion) async throws(TrackingError) {
+        func refuse(_ parameter: String) -> TrackingError {
+            TrackingError(
+                .invalidParameter,
+                "Invalid model version source: '\(Validation.shown(new.source))'. The \(parameter) request parameter must identify the resource that contains the source."
+            )
+        }
+        if new.source.hasPrefix("models:/m-") {
+            guard new.source.dropFirst(8) == new.loggedModel else { throw refuse("model_id") }
+        } else if new.source.hasPrefix("models:/") {
+            _ = try await place(of: new.source)
+        } else if new.source.hasPrefix(TrackingStore.artifactScheme) {
+            var homes: [String] = []
+            if !new.run.isEmpty { homes.append(try await store.run(id: new.run).info.artifactURI) }
+            if !new.loggedModel.isEmpty { homes.append(try await store.loggedModel(id: new.loggedModel).artifactURI) }
+            guard homes.contains(where: { new.source == $0 || new.source.hasPrefix($0 + "/") }) else { throw refuse("run_id") }
+        }
     }
 }
 

@@ -48,8 +48,8 @@ extension Route {
             return .empty
         },
         Route(.post, path: "runs/log-parameter") { service, arguments in
-            guard let value = try arguments.optionalText("value") else { throw arguments.missing("value") }
-            try await service.store.logParam(run: arguments.run(), KeyValue(arguments.optionalText("key") ?? "", value))
+            let param = KeyValue(try arguments.optionalText("key") ?? "", try arguments.optionalText("value") ?? "")
+            try await service.store.logParam(run: arguments.run(), param)
             return .empty
         },
         Route(.post, path: "runs/log-batch") { service, arguments in
@@ -88,10 +88,10 @@ extension Route {
 
     static let metrics: [Route] = [
         Route(.get, path: "metrics/get-history") { service, arguments in
-            let limit = try arguments.optionalInt("max_results")
+            let most = TrackingStore.maxHistory
             let page = try await service.store.history(
                 run: arguments.run(), key: arguments.text("metric_key"),
-                maxResults: limit == nil ? nil : Validation.maxResults(limit, default: 25_000, limit: 25_000),
+                maxResults: Validation.maxResults(arguments.optionalInt("max_results"), default: most, limit: most),
                 pageToken: arguments.optionalText("page_token"))
             return .object { writer in
                 writer.list("metrics", page.elements) { $0.metric($1) }
@@ -103,7 +103,7 @@ extension Route {
             let limit = try Validation.maxResults(arguments.optionalInt("max_results"), default: 25_000, limit: 25_000)
             var found: [(run: String, metric: Metric)] = []
             for run in try checkedRuns(arguments).sorted() where found.count < limit {
-                let page = try await service.store.history(run: run, key: key, maxResults: limit - found.count, pageToken: nil)
+                let page = try await service.store.history(run: run, key: key, maxResults: limit - found.count)
                 found += page.elements.map { (run, $0) }
             }
             return .object { $0.list("metrics", found) { $0.metric($1.metric, run: $1.run) } }
@@ -111,15 +111,29 @@ extension Route {
         Route(.get, path: "metrics/get-history-bulk-interval") { service, arguments in
             let key = try arguments.text("metric_key")
             let points = try Validation.maxResults(arguments.optionalInt("max_results"), default: 320, limit: 2_500)
-            let start = try arguments.optionalInt("start_step") ?? .min, end = try arguments.optionalInt("end_step") ?? .max
+            let steps = try stepRange(arguments)
             var found: [(run: String, metric: Metric)] = []
             for run in try checkedRuns(arguments) {
-                let history = try await service.store.sampledHistory(run: run, key: key, steps: start...max(start, end), maxPoints: points)
+                let history = try await service.store.sampledHistory(run: run, key: key, steps: steps, maxPoints: points)
                 found += history.map { (run, $0) }
             }
             return .object { $0.list("metrics", found) { $0.metric($1.metric, run: $1.run) } }
         },
     ]
+
+    private static func stepRange(_ arguments: Arguments) throws(TrackingError) -> ClosedRange<Int64> {
+        switch (try arguments.optionalInt("start_step"), try arguments.optionalInt("end_step")) {
+        case (nil, nil): return .min ... .max
+        case (let start?, let end?):
+            guard start <= end else {
+                throw TrackingError(
+                    .invalidParameter, "end_step must be greater than start_step. Found start_step=\(start) and end_step=\(end).")
+            }
+            return start...end
+        default:
+            throw TrackingError(.invalidParameter, "If either start step or end step are specified, both must be specified.")
+        }
+    }
 
     private static func checkedRuns(_ arguments: Arguments) throws(TrackingError) -> [String] {
         let runs = try arguments.texts("run_ids") + arguments.texts("run_id")

@@ -44,7 +44,10 @@ extension RegistryStore {
             guard try Self.exists(model, db) else {
                 throw TrackingError(.doesNotExist, "Registered Model with name=\(model) not found")
             }
-            guard let number = try Self.aliased(model, alias, db) else {
+            // Clients ask for the newest version by this name, which no alias may have.
+            let newest = "SELECT max(number) FROM model_versions WHERE model = ?"
+            let isNewest = alias.lowercased() == "latest"
+            guard let number = try isNewest ? Int.fetchOne(db, sql: newest, arguments: [model]) : Self.aliased(model, alias, db) else {
                 throw TrackingError(.invalidParameter, "Registered model alias \(Validation.shown(alias)) not found.")
             }
             return try Self.version(model, number, db)

@@ -110,20 +110,20 @@ extension RegistryStore {
         filter: String = "", order: [String] = [], maxResults: Int = 10_000, pageToken: String? = nil
     ) async throws(TrackingError) -> Paged<RegisteredVersion> {
         let condition = try RegistryGrammars.versions.condition(SearchFilter(filter))
-        var terms: [SearchOrder] = []
-        for text in order { terms.append(try SearchOrder(text)) }
-        let sort = try RegistryGrammars.versions.order(terms)
-        let offset = try PageToken.offset(of: pageToken)
-        let standard = terms.isEmpty ? ["v.last_update_time DESC", "v.model", "v.number DESC"] : ["v.model", "v.number DESC"]
+        let sort = try RegistryGrammars.versions.order(SearchOrder.list(order))
+        let standard =
+            (order.isEmpty ? [SortColumn("v.last_update_time", isAscending: false)] : [])
+            + [SortColumn("v.model"), SortColumn("v.number", isAscending: false)]
+        let seek = try SearchSeek(sort.columns + standard, search: [filter] + order, token: pageToken)
+        let place = seek.condition
         let sql = """
-            SELECT v.model, v.number FROM model_versions v\(sort.joins) WHERE \(condition.sql)
-            ORDER BY \((sort.terms + standard).joined(separator: ", ")) LIMIT ? OFFSET ?
+            SELECT v.model, v.number\(seek.selection) FROM model_versions v\(sort.joins) WHERE \(condition.sql) AND \(place.sql)
+            ORDER BY \(seek.order) LIMIT ?
             """
+        let arguments = sort.arguments + condition.arguments + place.arguments + [maxResults + 1]
         return try await database.read { db in
-            let rows = try Row.fetchAll(db, sql: sql, arguments: sort.arguments + condition.arguments + [maxResults + 1, offset])
-            let versions = try rows.prefix(maxResults).map { try Self.version($0["model"], $0["number"], db) }
-            return Paged(
-                elements: Array(versions), nextPageToken: rows.count > maxResults ? PageToken.encode(offset: offset + maxResults) : nil)
+            let page = seek.page(try Row.fetchAll(db, sql: sql, arguments: arguments), limit: maxResults)
+            return Paged(elements: try page.rows.map { try Self.version($0["model"], $0["number"], db) }, nextPageToken: page.next)
         }
     }
 

@@ -81,18 +81,17 @@ package struct RegistryStore: Sendable {
         filter: String = "", order: [String] = [], maxResults: Int = 100, pageToken: String? = nil
     ) async throws(TrackingError) -> Paged<RegisteredModel> {
         let condition = try RegistryGrammars.models.condition(SearchFilter(filter))
-        var terms: [SearchOrder] = []
-        for text in order { terms.append(try SearchOrder(text)) }
-        let sort = try RegistryGrammars.models.order(terms)
-        let offset = try PageToken.offset(of: pageToken)
+        let sort = try RegistryGrammars.models.order(SearchOrder.list(order))
+        let seek = try SearchSeek(sort.columns + [SortColumn("m.name")], search: [filter] + order, token: pageToken)
+        let place = seek.condition
         let sql = """
-            SELECT m.name FROM registered_models m\(sort.joins) WHERE \(condition.sql)
-            ORDER BY \((sort.terms + ["m.name"]).joined(separator: ", ")) LIMIT ? OFFSET ?
+            SELECT m.name\(seek.selection) FROM registered_models m\(sort.joins) WHERE \(condition.sql) AND \(place.sql)
+            ORDER BY \(seek.order) LIMIT ?
             """
+        let arguments = sort.arguments + condition.arguments + place.arguments + [maxResults + 1]
         return try await database.read { db in
-            let names = try String.fetchAll(db, sql: sql, arguments: sort.arguments + condition.arguments + [maxResults + 1, offset])
-            let page = PageToken.page(names, offset: offset, limit: maxResults)
-            return Paged(elements: try page.elements.map { try Self.model($0, db) }, nextPageToken: page.nextPageToken)
+            let page = seek.page(try Row.fetchAll(db, sql: sql, arguments: arguments), limit: maxResults)
+            return Paged(elements: try page.rows.map { try Self.model($0["name"], db) }, nextPageToken: page.next)
         }
     }
 

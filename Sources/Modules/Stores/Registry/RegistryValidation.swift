@@ -59,18 +59,22 @@ package enum RegistryValidation {
 
     /// A source that leads nowhere but into this server's artefacts or to a place the server will never open.
     ///
-    /// Local paths are refused: nothing may make the server read a file of its own machine.
+    /// Local paths are refused: nothing may make the server read a file of its own machine. Web addresses are refused too: a
+    /// client that loads such a version would fetch whatever the address says.
     package static func source(_ source: String, run: String) throws(TrackingError) {
         func refuse(_ why: String) -> TrackingError {
             TrackingError(.invalidParameter, "Invalid model version source: '\(Validation.shown(source))'. \(why)")
         }
-        guard let colon = source.firstIndex(of: ":"), !source.hasPrefix("file:") else {
+        guard let colon = source.firstIndex(of: ":"), !source.lowercased().hasPrefix("file:") else {
             throw refuse("A local path cannot be a source on a tracking server; log the model to a run and use its artefact URI.")
         }
         let scheme = source[..<colon]
         guard scheme.utf8.count > 1, scheme.utf8.allSatisfy({ $0.isLetterOrDigit || $0 == UInt8(ascii: "-") || $0 == UInt8(ascii: "+") })
         else {
             throw refuse("It has no scheme.")
+        }
+        guard !["http", "https", "ftp"].contains(scheme.lowercased()) else {
+            throw refuse("The scheme '\(scheme)' leads to another host; log the model's files to a run.")
         }
         // An escape may hide another escape.
         var decoded = source
@@ -82,6 +86,9 @@ package enum RegistryValidation {
         guard !decoded.utf8.contains(0), !decoded.contains("\\"), !decoded.split(whereSeparator: { "/?#".contains($0) }).contains("..")
         else {
             throw refuse("It must not contain '..'.")
+        }
+        if source.hasPrefix(TrackingStore.artifactScheme), decoded.contains(where: { "?#".contains($0) }) {
+            throw refuse("It must not contain '?' or '#'.")
         }
         if source.hasPrefix("runs:/"), !run.isEmpty {
             let named = source.dropFirst(6).split(separator: "/").first.map(String.init)

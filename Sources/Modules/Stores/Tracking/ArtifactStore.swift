@@ -47,6 +47,14 @@ package struct ArtifactStore: Sendable {
         return entries
     }
 
+    /// How many files there are and what they hold together. - Complexity: O(files).
+    package func usage() async throws(TrackingError) -> (fileCount: Int, byteCount: Int64) {
+        do throws(ObjectStoreError) {
+            let all = try await objects.list()
+            return (all.count, all.reduce(0) { $0 &+ $1.byteCount })
+        } catch { throw Self.sort(error) }
+    }
+
     /// - Throws: `doesNotExist` for a missing file, `invalidParameter` for a folder.
     package func file(_ text: String) async throws(TrackingError) -> File {
         let path = try ArtifactPath.check(text)

@@ -19,6 +19,7 @@ package final class ArtifactUpload: @unchecked Sendable {
     private let name: String
     private let path: ObjectPath
     private var isFinished = false
+    private var unchecked = checkedBytes
 
     private init(root: Int32, pending: Int32, file: Int32, name: String, path: ObjectPath) {
         self.root = root
@@ -55,6 +56,7 @@ package final class ArtifactUpload: @unchecked Sendable {
 
     package func write(_ bytes: [UInt8]) async throws(TrackingError) {
         try await Self.onDisk(queue) { [self] () throws(TrackingError) in
+            try checkSpace(for: bytes.count)
             var written = 0
             while written < bytes.count {
                 let count = bytes.withUnsafeBytes { source in
@@ -64,6 +66,23 @@ package final class ArtifactUpload: @unchecked Sendable {
                 guard count >= 0 else { throw Self.failure(path) }
                 written += count
             }
+        }
+    }
+
+    /// Uploads stop while the database that shares the disk can still be written.
+    private static let reservedBytes = 256 << 20
+    /// How often the free space is looked at.
+    private static let checkedBytes = 16 << 20
+
+    private func checkSpace(for count: Int) throws(TrackingError) {
+        unchecked += count
+        guard unchecked >= Self.checkedBytes else { return }
+        unchecked = 0
+        var disk = statvfs()
+        guard fstatvfs(file, &disk) == 0 else { throw Self.failure(path) }
+        let free = UInt64(disk.f_bavail).multipliedReportingOverflow(by: UInt64(disk.f_frsize))
+        guard free.overflow || free.partialValue > UInt64(Self.reservedBytes) else {
+            throw TrackingError(.unavailable, "cannot store '\(path)': the disk is nearly full")
         }
     }
 

@@ -23,6 +23,7 @@ package struct SearchFilter: Sendable, Equatable {
         package let literal: Literal
 
         func with(_ op: Operator) -> Comparison { Comparison(entity: entity, key: key, op: op, literal: literal) }
+        func with(_ literal: Literal) -> Comparison { Comparison(entity: entity, key: key, op: op, literal: literal) }
     }
 
     package let comparisons: [Comparison]
@@ -50,5 +51,11 @@ package struct SearchOrder: Sendable, Equatable {
     package init(_ text: String) throws(TrackingError) {
         var parser = try SearchParser(text)
         self = try parser.order()
+    }
+
+    package static func list(_ texts: [String]) throws(TrackingError) -> [SearchOrder] {
+        var terms: [SearchOrder] = []
+        for text in texts { terms.append(try SearchOrder(text)) }
+        return terms
     }
 }

@@ -11,32 +11,49 @@ package struct SearchGrammar: Sendable {
         let sql: String
         /// Text around a condition on ``sql``, with `@` where the condition stands.
         let wrapper: String?
+        /// Whether `IN` and `NOT IN` are defined.
+        let isListed: Bool
+        /// Put in front of a compared text that lacks it: short spellings of an enumeration.
+        let prefix: String
 
-        package init(_ kind: Kind, _ sql: String, within wrapper: String? = nil) {
+        package init(_ kind: Kind, _ sql: String, within wrapper: String? = nil, isListed: Bool = false, prefix: String = "") {
             self.kind = kind
             self.sql = sql
             self.wrapper = wrapper
+            self.isListed = isListed
+            self.prefix = prefix
         }
     }
 
     /// Keyed values that belong to the thing searched: its metrics, parameters or tags.
     package struct Collection: Sendable {
         let kind: Kind
-        /// `FROM …` and `WHERE …` that find the value of the key bound to `?`, with `@` for the alias.
+        /// `FROM …` and `WHERE …` that find the value of the key bound to the first `?`, with `@` for the alias.
         let table: String
         let condition: String
+        /// What the further `?` of ``condition`` stand for.
+        let arguments: [DatabaseValue]
+        /// The join that an order needs, one row at most; `nil` for the same rows as a condition looks at.
+        let orderJoin: String?
         /// A column that sorts a number before a NaN, if the values have one.
         let isNaN: String?
         /// Keys for which a missing value counts as unequal; for any other key `!=` asks for a value that differs.
         let optionalKeys: Set<String>
 
-        package init(_ kind: Kind, table: String, condition: String, isNaN: String? = nil, optionalKeys: Set<String> = []) {
+        package init(
+            _ kind: Kind, table: String, condition: String, arguments: [DatabaseValue] = [], orderJoin: String? = nil, isNaN: String? = nil,
+            optionalKeys: Set<String> = []
+        ) {
             self.kind = kind
             self.table = table
             self.condition = condition
+            self.arguments = arguments
+            self.orderJoin = orderJoin
             self.isNaN = isNaN
             self.optionalKeys = optionalKeys
         }
+
+        var join: String { orderJoin ?? "LEFT JOIN \(table) ON \(condition)" }
     }
 
     /// For messages: `run`, `experiment`.
@@ -54,6 +71,9 @@ package struct SearchGrammar: Sendable {
         self.attributeEntities = attributeEntities.union(["attribute", "attributes", "attr"])
     }
 
+    /// Bounds on what one request may ask the database to do.
+    static let maxComparisons = 100, maxOrderTerms = 20, maxPatternBytes = 8_000
+
     private func attribute(_ entity: String?, _ key: String) -> Attribute? {
         guard entity.map({ attributeEntities.contains($0) }) ?? true else { return attributes[(entity ?? "") + "." + key] }
         return attributes[key]
@@ -70,6 +90,10 @@ package struct SearchGrammar: Sendable {
 
     /// The filter as one SQL condition.
     package func condition(_ filter: SearchFilter) throws(TrackingError) -> (sql: String, arguments: StatementArguments) {
+        guard filter.comparisons.count <= Self.maxComparisons else {
+            throw TrackingError(
+                .invalidParameter, "Invalid filter: \(filter.comparisons.count) comparisons; at most \(Self.maxComparisons) are allowed")
+        }
         var parts: [String] = []
         var arguments = StatementArguments()
         for comparison in filter.comparisons {
@@ -81,46 +105,73 @@ package struct SearchGrammar: Sendable {
     }
 
     private func condition(_ comparison: SearchFilter.Comparison) throws(TrackingError) -> (String, StatementArguments) {
-        if let entity = comparison.entity, let collection = collections[entity] {
-            let rows = "SELECT 1 FROM \(collection.table.aliased("x")) WHERE \(collection.condition.aliased("x"))"
-            switch comparison.op {
-            case .isNull: return ("NOT EXISTS (\(rows))", [comparison.key])
-            case .isNotNull: return ("EXISTS (\(rows))", [comparison.key])
-            case .notEqual where collection.optionalKeys.contains(comparison.key):
-                let (test, values) = try test("x.value", collection.kind, comparison.with(.equal))
-                return ("NOT EXISTS (\(rows) AND \(test))", [comparison.key] + values)
-            default:
-                let (test, values) = try test("x.value", collection.kind, comparison)
-                let isNumber = collection.isNaN.map { " AND NOT x.\($0)" } ?? ""
-                return ("EXISTS (\(rows)\(isNumber) AND \(test))", [comparison.key] + values)
-            }
-        }
+        if let entity = comparison.entity, let collection = collections[entity] { return try condition(comparison, in: collection) }
         guard let attribute = attribute(comparison.entity, comparison.key) else { throw unknown(comparison.entity, comparison.key) }
+        var comparison = comparison
+        switch (comparison.op, comparison.literal) {
+        case (.isNull, _), (.isNotNull, _): throw undefined(comparison)
+        case (.isIn, _), (.isNotIn, _): guard attribute.isListed else { throw undefined(comparison) }
+        case (_, .text(let text)) where !attribute.prefix.isEmpty && !text.hasPrefix(attribute.prefix):
+            comparison = comparison.with(.text(attribute.prefix + text))
+        default: break
+        }
         let (test, values) = try test(attribute.sql, attribute.kind, comparison)
         return (attribute.wrapper?.replacing("@", with: test) ?? test, values)
+    }
+
+    private func condition(
+        _ comparison: SearchFilter.Comparison, in collection: Collection
+    ) throws(TrackingError) -> (String, StatementArguments) {
+        guard !comparison.key.isEmpty else { throw unknown(comparison.entity, comparison.key) }
+        let rows = "SELECT 1 FROM \(collection.table.aliased("x")) WHERE \(collection.condition.aliased("x"))"
+        let key = StatementArguments([comparison.key.databaseValue] + collection.arguments)
+        switch comparison.op {
+        case .isNull where collection.kind == .text: return ("NOT EXISTS (\(rows))", key)
+        case .isNotNull where collection.kind == .text: return ("EXISTS (\(rows))", key)
+        case .isNull, .isNotNull, .isIn, .isNotIn: throw undefined(comparison)
+        case .notEqual where collection.optionalKeys.contains(comparison.key):
+            let (test, values) = try test("x.value", collection.kind, comparison.with(.equal))
+            return ("NOT EXISTS (\(rows) AND \(test))", key + values)
+        default:
+            let (test, values) = try test("x.value", collection.kind, comparison)
+            let isNumber = collection.isNaN.map { " AND NOT x.\($0)" } ?? ""
+            return ("EXISTS (\(rows)\(isNumber) AND \(test))", key + values)
+        }
     }
 
     private func test(_ sql: String, _ kind: Kind, _ comparison: SearchFilter.Comparison) throws(TrackingError) -> (
         String, StatementArguments
     ) {
         switch (comparison.op, comparison.literal, kind) {
-        case (.isNull, _, _): return ("\(sql) IS NULL", [])
-        case (.isNotNull, _, _): return ("\(sql) IS NOT NULL", [])
         case (.equal, .number(let number), .number), (.notEqual, .number(let number), .number), (.less, .number(let number), .number),
             (.lessOrEqual, .number(let number), .number), (.greater, .number(let number), .number),
             (.greaterOrEqual, .number(let number), .number):
             return ("\(sql) \(comparison.op.rawValue) ?", [number])
         case (.equal, .text(let text), .text), (.notEqual, .text(let text), .text): return ("\(sql) \(comparison.op.rawValue) ?", [text])
-        case (.like, .text(let text), .text): return ("\(sql) GLOB ?", [Self.glob(text)])
-        case (.ilike, .text(let text), .text): return ("\(sql) LIKE ?", [text])
+        case (.like, .text(let text), .text): return ("\(sql) GLOB ?", [Self.glob(try Self.pattern(text))])
+        case (.ilike, .text(let text), .text): return ("\(sql) LIKE ?", [try Self.pattern(text)])
         case (.isIn, .list(let list), .text), (.isNotIn, .list(let list), .text):
             return ("\(sql) \(comparison.op.rawValue) (\(list.map { _ in "?" }.joined(separator: ",")))", StatementArguments(list))
-        case (_, .number, .text), (_, .text, .number):
-            let wanted = kind == .number ? "a number" : "a quoted text"
-            throw TrackingError(.invalidParameter, "Invalid filter: '\(comparison.key)' is compared with \(wanted)")
+        case (.less, _, .text), (.lessOrEqual, _, .text), (.greater, _, .text), (.greaterOrEqual, _, .text), (.like, _, .number),
+            (.ilike, _, .number), (.isIn, _, .number), (.isNotIn, _, .number):
+            throw undefined(comparison)
         default:
-            throw TrackingError(.invalidParameter, "Invalid filter: \(comparison.op.rawValue) is not defined for '\(comparison.key)'")
+            let wanted = kind == .number ? "a number" : "a quoted text"
+            throw TrackingError(.invalidParameter, "Invalid filter: '\(Validation.shown(comparison.key))' is compared with \(wanted)")
         }
+    }
+
+    private func undefined(_ comparison: SearchFilter.Comparison) -> TrackingError {
+        TrackingError(
+            .invalidParameter,
+            "Invalid comparator '\(comparison.op.rawValue)': it is not defined for '\(Validation.shown(comparison.key))' of a \(subject)")
+    }
+
+    private static func pattern(_ text: String) throws(TrackingError) -> String {
+        guard text.utf8.count <= maxPatternBytes else {
+            throw TrackingError(.invalidParameter, "Invalid filter: a pattern is longer than \(maxPatternBytes) bytes")
+        }
+        return text
     }
 
     /// A `LIKE` pattern as a `GLOB` pattern, which tells upper from lower case.
@@ -139,27 +190,31 @@ package struct SearchGrammar: Sendable {
 
     // MARK: Order
 
-    /// Joins and sort terms of an order; what has no value comes last in both directions.
-    package func order(_ terms: [SearchOrder]) throws(TrackingError) -> (joins: String, terms: [String], arguments: StatementArguments) {
-        var joins = "", sql: [String] = []
+    /// Joins and sort columns of an order; what has no value comes last in both directions.
+    package func order(
+        _ terms: [SearchOrder]
+    ) throws(TrackingError) -> (joins: String, columns: [SortColumn], arguments: StatementArguments) {
+        guard terms.count <= Self.maxOrderTerms else {
+            throw TrackingError(.invalidParameter, "Invalid order_by: \(terms.count) terms; at most \(Self.maxOrderTerms) are allowed")
+        }
+        var joins = "", columns: [SortColumn] = []
         var arguments = StatementArguments()
         for (index, term) in terms.enumerated() {
-            let direction = term.isAscending ? "ASC" : "DESC"
             if let entity = term.entity, let collection = collections[entity] {
                 let alias = "o\(index)"
-                joins += " LEFT JOIN \(collection.table.aliased(alias)) ON \(collection.condition.aliased(alias))"
-                arguments += [term.key]
-                sql.append("\(alias).value IS NULL")
-                if let isNaN = collection.isNaN { sql.append("\(alias).\(isNaN)") }
-                sql.append("\(alias).value \(direction)")
+                joins += " " + collection.join.aliased(alias)
+                arguments += StatementArguments([term.key.databaseValue] + collection.arguments)
+                columns.append(SortColumn("(\(alias).value IS NULL)"))
+                if let isNaN = collection.isNaN { columns.append(SortColumn("coalesce(\(alias).\(isNaN), 0)")) }
+                columns.append(SortColumn("\(alias).value", isAscending: term.isAscending))
             } else if let attribute = attribute(term.entity, term.key), attribute.wrapper == nil {
-                sql.append("\(attribute.sql) IS NULL")
-                sql.append("\(attribute.sql) \(direction)")
+                columns.append(SortColumn("(\(attribute.sql) IS NULL)"))
+                columns.append(SortColumn(attribute.sql, isAscending: term.isAscending))
             } else {
                 throw unknown(term.entity, term.key)
             }
         }
-        return (joins, sql, arguments)
+        return (joins, columns, arguments)
     }
 }
 

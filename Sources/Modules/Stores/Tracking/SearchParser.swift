@@ -95,9 +95,10 @@ struct SearchParser {
             guard takeWord("NULL") else { throw refuse("expected NULL after IS") }
             return isNegated ? .isNotNull : .isNull
         }
-        if case .symbol(let symbol) = current,
-            let op = SearchFilter.Operator(rawValue: symbol == "==" ? "=" : symbol == "<>" ? "!=" : symbol)
-        {
+        if case .symbol(let symbol) = current {
+            guard let op = SearchFilter.Operator(rawValue: symbol) else {
+                throw refuse("'\(symbol)' is not a comparison operator; equality is = and inequality is !=")
+            }
             next += 1
             return op
         }

@@ -3,7 +3,9 @@
 /// Names of metrics, parameters and tags are stored once and referred to by number. `latest_metrics` carries the
 /// experiment so that one index serves "the runs of this experiment by this metric" without a sort.
 package enum TrackingSchema {
-    package static let migrations = [TrackingDatabase.Migration("tracking-1", sql: first)]
+    package static let migrations = [
+        TrackingDatabase.Migration("tracking-1", sql: first), TrackingDatabase.Migration("tracking-parents", sql: parents),
+    ]
 
     private static let first = """
         CREATE TABLE names (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);

@@ -96,19 +96,19 @@ extension TrackingStore {
         filter: String = "", order: [String] = [], view: ViewType = .activeOnly, maxResults: Int = 1_000, pageToken: String? = nil
     ) async throws(TrackingError) -> Paged<Experiment> {
         let condition = try Self.experimentGrammar.condition(SearchFilter(filter))
-        var terms: [SearchOrder] = []
-        for text in order { terms.append(try SearchOrder(text)) }
-        let sort = try Self.experimentGrammar.order(terms)
-        let offset = try PageToken.offset(of: pageToken)
-        let standard = order.isEmpty ? ["e.creation_time DESC", "e.id DESC"] : ["e.id DESC"]
+        let sort = try Self.experimentGrammar.order(SearchOrder.list(order))
+        let standard =
+            (order.isEmpty ? [SortColumn("e.creation_time", isAscending: false)] : []) + [SortColumn("e.id", isAscending: false)]
+        let seek = try SearchSeek(sort.columns + standard, search: [filter, view.rawValue] + order, token: pageToken)
+        let place = seek.condition
         let sql = """
-            SELECT e.id FROM experiments e\(sort.joins) WHERE \(view.condition("e")) AND \(condition.sql)
-            ORDER BY \((sort.terms + standard).joined(separator: ", ")) LIMIT ? OFFSET ?
+            SELECT e.id\(seek.selection) FROM experiments e\(sort.joins)
+            WHERE \(view.condition("e")) AND \(condition.sql) AND \(place.sql) ORDER BY \(seek.order) LIMIT ?
             """
+        let arguments = sort.arguments + condition.arguments + place.arguments + [maxResults + 1]
         return try await database.read { db in
-            let ids = try Int64.fetchAll(db, sql: sql, arguments: sort.arguments + condition.arguments + [maxResults + 1, offset])
-            let page = PageToken.page(ids, offset: offset, limit: maxResults)
-            return Paged(elements: try page.elements.map { try Self.experiment($0, db) }, nextPageToken: page.nextPageToken)
+            let page = seek.page(try Row.fetchAll(db, sql: sql, arguments: arguments), limit: maxResults)
+            return Paged(elements: try page.rows.map { try Self.experiment($0["id"], db) }, nextPageToken: page.next)
         }
     }
 
@@ -143,7 +143,7 @@ extension TrackingStore {
         return SearchGrammar(
             subject: "experiment",
             attributes: [
-                "name": .init(.text, "e.name"), "experiment_id": .init(.text, "CAST(e.id AS TEXT)"),
+                "name": .init(.text, "e.name"), "experiment_id": .init(.text, "CAST(e.id AS TEXT)", isListed: true),
                 "creation_time": .init(.number, "e.creation_time"), "last_update_time": .init(.number, "e.last_update_time"),
             ],
             collections: ["tag": tags, "tags": tags], attributeEntities: ["experiment"])

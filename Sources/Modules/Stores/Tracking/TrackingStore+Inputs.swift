@@ -1,5 +1,5 @@
-import GRDB
 import Foundation
+import GRDB
 
 extension TrackingStore {
     package static let maxDatasets = 1_000
@@ -54,6 +54,33 @@ extension TrackingStore {
             for model in models {
                 try db.execute(
                     sql: "INSERT OR REPLACE INTO run_models VALUES (?, 'out', ?, ?)", arguments: [run.seq, model.modelID, model.step])
+            }
+        }
+    }
+
+    /// A dataset that runs of an experiment read, and what for.
+    package struct DatasetSummary: Sendable, Equatable {
+        package let experiment: String
+        package let name: String
+        package let digest: String
+        package let context: String?
+    }
+
+    /// The most that ``datasets(experiments:)`` tells.
+    package static let maxDatasetSummaries = 1_000
+
+    package func datasets(experiments: [String]) async throws(TrackingError) -> [DatasetSummary] {
+        let wanted = Self.list(experiments.compactMap { Int64($0) })
+        return try await database.read { db in
+            try Row.fetchAll(
+                db,
+                sql: """
+                    SELECT DISTINCT d.experiment, d.name, d.digest, i.context FROM datasets d LEFT JOIN run_datasets i ON i.dataset = d.id
+                    WHERE d.experiment IN (SELECT value FROM json_each(?)) ORDER BY d.experiment, d.name, d.digest, i.context LIMIT ?
+                    """, arguments: [wanted, Self.maxDatasetSummaries]
+            ).map {
+                DatasetSummary(
+                    experiment: String($0["experiment"] as Int64), name: $0["name"], digest: $0["digest"], context: $0["context"])
             }
         }
     }

@@ -9,6 +9,8 @@ extension TrackingStore {
         let number = try Validation.experimentID(experiment)
         let given = name.flatMap { $0.isEmpty ? nil : $0 }
         if let given { try Self.checkModelName(given) }
+        let params = try Validation.all(params, "params") { (param, place) throws(TrackingError) in try Validation.param(param, at: place) }
+        let tags = try Validation.all(tags, "tags") { (tag, place) throws(TrackingError) in try Validation.tag(tag, at: place) }
         var generator = SystemRandomNumberGenerator()
         let final = given ?? RunName.random(using: &generator)
         let id = "m-" + Self.randomID()
@@ -43,12 +45,12 @@ extension TrackingStore {
 
     package func setLoggedModelTags(id: String, _ tags: [KeyValue], now: EventTime.Milliseconds) async throws(TrackingError) -> LoggedModel
     {
-        for tag in tags { try Validation.tag(tag) }
+        let tags = try Validation.all(tags, "tags") { (tag, place) throws(TrackingError) in try Validation.tag(tag, at: place) }
         return try await changeModel(id, now) { seq, db in try Self.setModelPairs("logged_model_tags", tags, seq, db) }
     }
 
     package func logLoggedModelParams(id: String, _ params: [KeyValue], now: EventTime.Milliseconds) async throws(TrackingError) {
-        for param in params { try Validation.param(param) }
+        let params = try Validation.all(params, "params") { (param, place) throws(TrackingError) in try Validation.param(param, at: place) }
         _ = try await changeModel(id, now) { seq, db in try Self.setModelPairs("logged_model_params", params, seq, db) }
     }
 
@@ -63,26 +65,6 @@ extension TrackingStore {
         try await database.write { db in
             let seq = try Self.loggedModelRow(id, db)["seq"] as Int64
             try db.execute(sql: "UPDATE logged_models SET deleted = 1, last_update_time = ? WHERE seq = ?", arguments: [now, seq])
-        }
-    }
-
-    package func searchLoggedModels(
-        experiments: [String], filter: String, order: [SearchOrder], maxResults: Int, pageToken: String?
-    ) async throws(TrackingError) -> Paged<LoggedModel> {
-        let condition = try Self.loggedModelGrammar.condition(SearchFilter(filter))
-        let sort = try Self.loggedModelGrammar.order(order)
-        let offset = try PageToken.offset(of: pageToken)
-        let numbers = experiments.compactMap { Int64($0) }
-        let sql = """
-            SELECT l.id FROM logged_models l\(sort.joins) WHERE l.deleted = 0
-            AND l.experiment IN (SELECT value FROM json_each(?)) AND \(condition.sql)
-            ORDER BY \((sort.terms + ["l.creation_time DESC", "l.id"]).joined(separator: ", ")) LIMIT ? OFFSET ?
-            """
-        let arguments = sort.arguments + [Self.list(numbers)] + condition.arguments + [maxResults + 1, offset]
-        return try await database.read { db in
-            let ids = try String.fetchAll(db, sql: sql, arguments: arguments)
-            let page = PageToken.page(ids, offset: offset, limit: maxResults)
-            return Paged(elements: try page.elements.map { try Self.loggedModel($0, db) }, nextPageToken: page.nextPageToken)
         }
     }
 
@@ -122,7 +104,7 @@ extension TrackingStore {
         return row
     }
 
-    private static func loggedModel(_ id: String, _ db: Database) throws -> LoggedModel {
+    static func loggedModel(_ id: String, _ db: Database) throws -> LoggedModel {
         let row = try loggedModelRow(id, db)
         let seq: Int64 = row["seq"]
         func pairs(_ table: String) throws -> [KeyValue] {
@@ -159,21 +141,4 @@ extension TrackingStore {
             )
         }
     }
-
-    private static let loggedModelGrammar: SearchGrammar = {
-        let own = "@.model = l.seq AND @.key = ?"
-        let params = SearchGrammar.Collection(.text, table: "logged_model_params @", condition: own)
-        let tags = SearchGrammar.Collection(.text, table: "logged_model_tags @", condition: own)
-        let metrics = SearchGrammar.Collection(.number, table: "logged_model_metrics @", condition: own, isNaN: "is_nan")
-        return SearchGrammar(
-            subject: "logged model",
-            attributes: [
-                "name": .init(.text, "l.name"), "model_id": .init(.text, "l.id"), "model_type": .init(.text, "l.type"),
-                "status": .init(.text, "l.status"), "source_run_id": .init(.text, "l.source_run"),
-                "creation_timestamp": .init(.number, "l.creation_time"), "creation_time": .init(.number, "l.creation_time"),
-                "last_updated_timestamp": .init(.number, "l.last_update_time"), "last_updated_time": .init(.number, "l.last_update_time"),
-            ],
-            collections: ["param": params, "params": params, "tag": tags, "tags": tags, "metric": metrics, "metrics": metrics],
-            attributeEntities: ["model"])
-    }()
 }

@@ -11,7 +11,7 @@ extension TrackingStore {
     package func logBatch(run id: String, metrics: [Metric] = [], params: [KeyValue] = [], tags: [KeyValue] = [])
         async throws(TrackingError)
     {
-        try Self.checkBatch(metrics, params, tags)
+        let (params, tags) = try Self.checkedBatch(metrics, params, tags)
         try await database.write { db in
             let row = try Self.activeRun(id, db)
             for param in params { try Self.logParam(param, row.seq, id, db) }
@@ -32,14 +32,17 @@ extension TrackingStore {
     }
 
     package func logParam(run id: String, _ param: KeyValue) async throws(TrackingError) {
-        try Validation.param(param)
+        let param = try Validation.param(param)
         try await database.write { db in try Self.logParam(param, Self.activeRun(id, db).seq, id, db) }
     }
 
-    private static func checkBatch(_ metrics: [Metric], _ params: [KeyValue], _ tags: [KeyValue]) throws(TrackingError) {
+    /// - Returns: Parameters and tags as they are stored.
+    private static func checkedBatch(
+        _ metrics: [Metric], _ params: [KeyValue], _ tags: [KeyValue]
+    ) throws(TrackingError) -> (params: [KeyValue], tags: [KeyValue]) {
         for (count, limit, what) in [
             (metrics.count, maxBatchMetrics, "metrics"), (params.count, maxBatchParams, "params"), (tags.count, maxBatchTags, "tags"),
-            (metrics.count + params.count + tags.count, maxBatchItems, "metrics, params and tags"),
+            (metrics.count + params.count + tags.count, maxBatchItems, "metrics, params, and tags"),
         ] where count > limit {
             throw TrackingError(
                 .invalidParameter,
@@ -47,14 +50,15 @@ extension TrackingStore {
             )
         }
         for (index, metric) in metrics.enumerated() { try Validation.metric(metric, at: "metrics[\(index)].name") }
-        for (index, param) in params.enumerated() { try Validation.param(param, at: "params[\(index)].key") }
-        for (index, tag) in tags.enumerated() { try Validation.tag(tag, at: "tags[\(index)].key") }
-        var values: [String: String] = [:]
-        for param in params {
-            guard values.updateValue(param.value, forKey: param.key) ?? param.value == param.value else {
-                throw TrackingError(.invalidParameter, "Duplicate parameter keys have been submitted: \(param.key)")
-            }
+        let params = try Validation.all(params, "params") { (param, place) throws(TrackingError) in try Validation.param(param, at: place) }
+        let tags = try Validation.all(tags, "tags") { (tag, place) throws(TrackingError) in try Validation.tag(tag, at: place) }
+        var keys: Set<String> = []
+        for param in params where !keys.insert(param.key).inserted {
+            throw TrackingError(
+                .invalidParameter,
+                "Duplicate parameter keys have been submitted: ['\(Validation.shown(param.key))']. A request may hold one value per key.")
         }
+        return (params, tags)
     }
 
     private static func logParam(_ param: KeyValue, _ run: Int64, _ id: String, _ db: Database) throws {
@@ -89,41 +93,6 @@ extension TrackingStore {
             try insert.execute(arguments: [run.seq, key, metric.timestamp, metric.step, value, isNaN])
             try latest.execute(arguments: [run.seq, key, run.experiment, metric.timestamp, metric.step, value, isNaN])
             if let model = metric.modelID, !model.isEmpty { try logModelMetric(metric, model: model, run: id, db) }
-        }
-    }
-
-    /// Every observation of one metric of a run by (timestamp, step, value).
-    package func history(run id: String, key: String, maxResults: Int?, pageToken: String?) async throws(TrackingError) -> Paged<Metric> {
-        let offset = try PageToken.offset(of: pageToken)
-        return try await database.read { db in
-            let row = try Self.runRow(id, db)
-            let statement = try db.cachedStatement(
-                sql: """
-                    SELECT ? AS name, value, is_nan, timestamp, step FROM metrics
-                    WHERE run = ? AND key = (SELECT id FROM names WHERE name = ?) ORDER BY timestamp, step, value LIMIT ? OFFSET ?
-                    """)
-            let rows = try Row.fetchAll(
-                statement, arguments: [key, row.seq, key, maxResults.map { Int64($0) + 1 } ?? -1, offset])
-            return PageToken.page(rows.map { Self.metric($0) }, offset: offset, limit: maxResults ?? .max)
-        }
-    }
-
-    /// At most about `maxPoints` observations of a metric over a range of steps, first and last kept, for a chart.
-    package func sampledHistory(
-        run id: String, key: String, steps: ClosedRange<Int64> = .min ... .max, maxPoints: Int
-    ) async throws(TrackingError) -> [Metric] {
-        let limit = max(2, maxPoints)
-        return try await database.read { db in
-            let row = try Self.runRow(id, db)
-            let rows = try Row.fetchAll(
-                db.cachedStatement(
-                    sql: """
-                        SELECT ? AS name, value, is_nan, timestamp, step FROM metrics
-                        WHERE run = ? AND key = (SELECT id FROM names WHERE name = ?) AND step BETWEEN ? AND ? ORDER BY step, timestamp, value
-                        """),
-                arguments: [key, row.seq, key, steps.lowerBound, steps.upperBound])
-            guard rows.count > limit else { return rows.map { Self.metric($0) } }
-            return (0..<limit).map { Self.metric(rows[$0 * (rows.count - 1) / (limit - 1)]) }
         }
     }
 }

@@ -10,7 +10,7 @@ extension TrackingStore {
         now: EventTime.Milliseconds
     ) async throws(TrackingError) -> Run {
         let number = try Validation.experimentID(experiment)
-        for tag in tags { try Validation.tag(tag) }
+        let tags = try Validation.all(tags, "tags") { (tag, place) throws(TrackingError) in try Validation.tag(tag, at: place) }
         let tagged = tags.last { $0.key == Self.nameTag }?.value
         if let name, !name.isEmpty, let tagged, tagged != name {
             throw TrackingError(
@@ -72,7 +72,7 @@ extension TrackingStore {
     }
 
     package func setTag(run id: String, _ tag: KeyValue) async throws(TrackingError) {
-        try Validation.tag(tag)
+        let tag = try Validation.tag(tag)
         try await database.write { db in
             let row = try Self.activeRun(id, db)
             try Self.setTag(tag, row.seq, db)

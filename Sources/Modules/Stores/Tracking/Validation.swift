@@ -8,10 +8,7 @@ package enum Validation {
             throw TrackingError(.invalidParameter, "Missing value for required parameter '\(place)'. \(Self.seeDocs)")
         }
         guard key.unicodeScalars.count <= 250 else {
-            throw TrackingError(
-                .invalidParameter,
-                "\(what) name '\(shown(key))' for parameter '\(place)' had length \(key.unicodeScalars.count), which exceeded length limit of 250"
-            )
+            throw TrackingError(.invalidParameter, "'\(what) name' exceeds the maximum length of 250 characters, in parameter '\(place)'")
         }
         guard
             key.unicodeScalars.allSatisfy({
@@ -41,21 +38,35 @@ package enum Validation {
     /// A value no longer than a limit in characters.
     package static func length(_ text: String, limit: Int, _ what: String) throws(TrackingError) {
         // The byte count bounds the character count, so short texts need no counting.
-        guard text.utf8.count > limit else { return }
-        let count = text.unicodeScalars.count
-        guard count <= limit else {
-            throw TrackingError(.invalidParameter, "\(what) '\(shown(text))' had length \(count), which exceeded length limit of \(limit)")
-        }
+        guard text.utf8.count > limit, text.unicodeScalars.count > limit else { return }
+        throw TrackingError(.invalidParameter, "'\(what)' exceeds the maximum length of \(limit) characters: '\(shown(text))'")
     }
 
-    package static func param(_ param: KeyValue, at place: String = "key") throws(TrackingError) {
+    /// - Returns: The parameter as it is stored: a long value loses its end, as clients expect of a server.
+    package static func param(_ param: KeyValue, at place: String = "key") throws(TrackingError) -> KeyValue {
         try key(param.key, "Param", at: place)
-        try length(param.value, limit: 6_000, "Param value")
+        return cut(param, 6_000)
     }
 
-    package static func tag(_ tag: KeyValue, at place: String = "key") throws(TrackingError) {
+    /// - Returns: The tag as it is stored: a long value loses its end, as clients expect of a server.
+    package static func tag(_ tag: KeyValue, at place: String = "key") throws(TrackingError) -> KeyValue {
         try key(tag.key, "Tag", at: place)
-        try length(tag.value, limit: 8_000, "Tag value")
+        return cut(tag, 8_000)
+    }
+
+    /// Every pair of a list, with the place of each in the messages: `tags[3].key`.
+    static func all(
+        _ pairs: [KeyValue], _ name: String, _ check: (KeyValue, String) throws(TrackingError) -> KeyValue
+    ) throws(TrackingError) -> [KeyValue] {
+        var checked: [KeyValue] = []
+        checked.reserveCapacity(pairs.count)
+        for (index, pair) in pairs.enumerated() { checked.append(try check(pair, "\(name)[\(index)].key")) }
+        return checked
+    }
+
+    private static func cut(_ pair: KeyValue, _ limit: Int) -> KeyValue {
+        guard pair.value.utf8.count > limit, pair.value.unicodeScalars.count > limit else { return pair }
+        return KeyValue(pair.key, String(String.UnicodeScalarView(pair.value.unicodeScalars.prefix(limit))))
     }
 
     package static func metric(_ metric: Metric, at place: String = "key") throws(TrackingError) {
@@ -82,10 +93,12 @@ package enum Validation {
     }
 
     /// - Returns: The number behind an experiment id.
-    /// - Throws: `invalidParameter` for text that is no id, `doesNotExist` for an id that this store cannot have given.
+    /// - Throws: `invalidParameter` for text that is no number, `doesNotExist` for an id that this store cannot have given.
     package static func experimentID(_ id: String) throws(TrackingError) -> Int64 {
-        guard isIdentifier(id, limit: 64) else { throw TrackingError(.invalidParameter, "Invalid experiment ID: '\(shown(id))'") }
-        guard let number = Int64(id), number >= 0, String(number) == id else {
+        guard isIdentifier(id, limit: 64), id.utf8.allSatisfy({ (48...57).contains($0) }) else {
+            throw TrackingError(.invalidParameter, "Invalid experiment ID '\(shown(id))'. Experiment ID must be a valid integer.")
+        }
+        guard let number = Int64(id), String(number) == id else {
             throw TrackingError(.doesNotExist, "No Experiment with id=\(id) exists")
         }
         return number

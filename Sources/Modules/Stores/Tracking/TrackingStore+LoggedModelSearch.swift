@@ -1,0 +1,129 @@
+import GRDB
+
+/// A search for logged models.
+package struct LoggedModelSearch: Sendable {
+    /// A dataset that metrics were measured on; every digest of the name when none is given.
+    package struct Dataset: Sendable, Hashable {
+        package let name: String
+        package let digest: String?
+
+        package init(name: String, digest: String?) {
+            self.name = name
+            self.digest = digest
+        }
+
+        fileprivate var condition: String { digest == nil ? "@.dataset_name = ?" : "@.dataset_name = ? AND @.dataset_digest = ?" }
+        fileprivate var arguments: [DatabaseValue] { [name.databaseValue] + (digest.map { [$0.databaseValue] } ?? []) }
+    }
+
+    /// A column of the model or `metrics.KEY`, on one dataset when one is named.
+    package struct Order: Sendable, Hashable {
+        package let field: String
+        package let isAscending: Bool
+        package let dataset: Dataset?
+
+        package init(field: String, isAscending: Bool = true, dataset: Dataset? = nil) {
+            self.field = field
+            self.isAscending = isAscending
+            self.dataset = dataset
+        }
+    }
+
+    package static let maxDatasets = 100
+
+    package var experiments: [String]
+    package var filter = ""
+    /// When there are any, conditions on metrics look at these datasets alone.
+    package var datasets: [Dataset] = []
+    package var order: [Order] = []
+    package var maxResults = 50
+    package var pageToken: String?
+
+    package init(experiments: [String]) { self.experiments = experiments }
+
+    /// Everything that decides which rows there are and how they are sorted.
+    fileprivate var identity: [String] {
+        [filter] + experiments + [""] + datasets.flatMap { [$0.name, $0.digest ?? "*"] } + [""]
+            + order.flatMap { [$0.field, "\($0.isAscending)", $0.dataset?.name ?? "", $0.dataset?.digest ?? "*"] }
+    }
+}
+
+extension TrackingStore {
+    /// Logged models of some experiments in the order asked for, then the newest first.
+    package func searchLoggedModels(_ search: LoggedModelSearch) async throws(TrackingError) -> Paged<LoggedModel> {
+        guard search.datasets.count <= LoggedModelSearch.maxDatasets else {
+            throw TrackingError(.invalidParameter, "At most \(LoggedModelSearch.maxDatasets) datasets can be named in a search")
+        }
+        let condition = try Self.loggedModelGrammar(metricsOn: search.datasets).condition(SearchFilter(search.filter))
+        let sort = try Self.order(search.order)
+        let standard = [SortColumn("l.creation_time", isAscending: false), SortColumn("l.id")]
+        let seek = try SearchSeek(sort.columns + standard, search: search.identity, token: search.pageToken)
+        let place = seek.condition
+        let sql = """
+            SELECT l.id\(seek.selection) FROM logged_models l\(sort.joins) WHERE l.deleted = 0
+            AND l.experiment IN (SELECT value FROM json_each(?)) AND \(condition.sql) AND \(place.sql) ORDER BY \(seek.order) LIMIT ?
+            """
+        let experiments: StatementArguments = [Self.list(search.experiments.compactMap { Int64($0) })]
+        let arguments = sort.arguments + experiments + condition.arguments + place.arguments + [search.maxResults + 1]
+        return try await database.read { db in
+            let page = seek.page(try Row.fetchAll(db, sql: sql, arguments: arguments), limit: search.maxResults)
+            return Paged(elements: try page.rows.map { try Self.loggedModel($0["id"], db) }, nextPageToken: page.next)
+        }
+    }
+
+    private static func order(_ terms: [LoggedModelSearch.Order]) throws(TrackingError) -> (
+        joins: String, columns: [SortColumn], arguments: StatementArguments
+    ) {
+        var collections: [String: SearchGrammar.Collection] = [:]
+        var orders: [SearchOrder] = []
+        for (index, term) in terms.enumerated() {
+            let parsed = try SearchOrder(term.field)
+            guard let entity = parsed.entity else {
+                orders.append(SearchOrder(entity: nil, key: parsed.key, isAscending: term.isAscending))
+                continue
+            }
+            guard ["metric", "metrics"].contains(entity) else {
+                throw TrackingError(
+                    .invalidParameter, "Invalid order by field name: \(Validation.shown(term.field)). Only metrics are supported.")
+            }
+            // Each metric looks at its own dataset, so each is a collection of its own.
+            collections["\(index)"] = metricOrder(on: term.dataset)
+            orders.append(SearchOrder(entity: "\(index)", key: parsed.key, isAscending: term.isAscending))
+        }
+        return try SearchGrammar(subject: "logged model", attributes: loggedModelAttributes, collections: collections).order(orders)
+    }
+
+    /// The latest value of a metric, whatever it was measured on unless a dataset is named.
+    private static func metricOrder(on dataset: LoggedModelSearch.Dataset?) -> SearchGrammar.Collection {
+        let condition = dataset.map { " AND " + $0.condition.replacing("@.", with: "") } ?? ""
+        return SearchGrammar.Collection(
+            .number, table: "", condition: "", arguments: dataset?.arguments ?? [],
+            orderJoin: """
+                LEFT JOIN (SELECT model, value, is_nan, max(timestamp) FROM logged_model_metrics WHERE key = ?\(condition) GROUP BY model) @
+                ON @.model = l.seq
+                """,
+            isNaN: "is_nan")
+    }
+
+    private static let loggedModelAttributes: [String: SearchGrammar.Attribute] = [
+        "name": .init(.text, "l.name", isListed: true), "model_id": .init(.text, "l.id", isListed: true),
+        "model_type": .init(.text, "l.type", isListed: true), "source_run_id": .init(.text, "l.source_run", isListed: true),
+        "status": .init(.text, "l.status", prefix: "LOGGED_MODEL_"), "creation_timestamp": .init(.number, "l.creation_time"),
+        "creation_timestamp_ms": .init(.number, "l.creation_time"), "creation_time": .init(.number, "l.creation_time"),
+        "last_updated_timestamp": .init(.number, "l.last_update_time"), "last_updated_timestamp_ms": .init(.number, "l.last_update_time"),
+        "last_updated_time": .init(.number, "l.last_update_time"),
+    ]
+
+    private static func loggedModelGrammar(metricsOn datasets: [LoggedModelSearch.Dataset]) -> SearchGrammar {
+        let own = "@.model = l.seq AND @.key = ?"
+        let params = SearchGrammar.Collection(.text, table: "logged_model_params @", condition: own)
+        let tags = SearchGrammar.Collection(.text, table: "logged_model_tags @", condition: own)
+        let measured = datasets.isEmpty ? "" : " AND (" + datasets.map { "(\($0.condition))" }.joined(separator: " OR ") + ")"
+        let metrics = SearchGrammar.Collection(
+            .number, table: "logged_model_metrics @", condition: own + measured, arguments: datasets.flatMap(\.arguments), isNaN: "is_nan")
+        return SearchGrammar(
+            subject: "logged model", attributes: loggedModelAttributes,
+            collections: ["param": params, "params": params, "tag": tags, "tags": tags, "metric": metrics, "metrics": metrics],
+            attributeEntities: ["model"])
+    }
+}
