@@ -117,10 +117,54 @@ import Testing
     @Test func `the partition of a dead process is free at once`() async throws {
         try await withLog { log in
             try await log.createTopics([.init(name: "t", partitions: 1)])
-            _ = try await log.acquire(group: "g", topic: "t", partition: 0, owner: "999999999:x", now: 0, timeToLive: 1_000_000)
+            let gone = Lease.ownerName("x").replacing("\(ProcessInfo.processInfo.processIdentifier):", with: "999999999:")
+            _ = try await log.acquire(group: "g", topic: "t", partition: 0, owner: gone, now: 0, timeToLive: 1_000_000)
             #expect(
                 try await log.acquire(
                     group: "g", topic: "t", partition: 0, owner: Lease.ownerName("a"), now: 1, timeToLive: 10) != nil)
+        }
+    }
+
+    @Test func `a process of another container counts as alive until its lease ends`() async throws {
+        try await withLog { log in
+            try await log.createTopics([.init(name: "t", partitions: 1)])
+            func acquire(_ owner: String, now: Int64) async throws -> Lease? {
+                try await log.acquire(group: "g", topic: "t", partition: 0, owner: owner, now: now, timeToLive: 100)
+            }
+            _ = try await acquire("999999999:elsewhere:x:1", now: 0)
+            #expect(try await acquire(Lease.ownerName("a"), now: 99) == nil)
+            #expect(try await acquire(Lease.ownerName("a"), now: 100) != nil)
+        }
+    }
+
+    @Test(arguments: [1, 2, 3, 4, 5])
+    func `processes that join and leave come to share the partitions evenly`(members: Int) async throws {
+        try await withLog { log in
+            try await log.createTopics([.init(name: "t", partitions: 4)])
+            let owners = (0..<members).map { Lease.ownerName("m\($0)") }
+            func renew(_ owner: String, now: Int64) async throws -> [Lease] {
+                var leases: [Lease] = []
+                for partition in 0..<4 {
+                    let lease = try await log.acquire(
+                        group: "g", topic: "t", partition: partition, owner: owner, now: now, timeToLive: 100)
+                    if let lease { leases.append(lease) }
+                }
+                return leases
+            }
+            #expect(try await renew(owners[0], now: 0).count == 4)
+            var counts: [Int] = []
+            for round in 1...3 {
+                counts = []
+                for owner in owners { counts.append(try await renew(owner, now: Int64(round)).count) }
+            }
+            #expect(counts.reduce(0, +) == 4)
+            #expect(counts.allSatisfy { $0 <= (4 + members - 1) / members }, "\(counts)")
+            #expect(members > 4 || counts.allSatisfy { $0 > 0 }, "\(counts)")
+            // All but the first go: it has everything again.
+            for owner in owners.dropFirst() {
+                for lease in try await renew(owner, now: 4) { try await log.release(lease) }
+            }
+            #expect(try await renew(owners[0], now: 4).count == 4)
         }
     }
 
@@ -169,7 +213,7 @@ import Testing
         }
     }
 
-    @Test(arguments: ["kafka://x:9092", "local:", "/tmp/x", ""])
+    @Test(arguments: ["kafka://x", "kafka:x:9092", "local:", "/tmp/x", ""])
     func `a URL of another kind is refused by name`(url: String) async {
         await #expect(throws: EventLogError.self) { _ = try await LogURL(url).open() }
     }

@@ -20,6 +20,7 @@ package actor ModelWatcher {
     private let poll: Duration
     private let source: ModelSource
     private let binding: @Sendable (LoadedModel) -> FeatureBinding
+    private let onFirst: @Sendable () async -> Void
     private let metrics: ServeMetrics
     private let logger: Logger
     private var swap = ModelSwap()
@@ -33,9 +34,10 @@ package actor ModelWatcher {
     /// - Parameters:
     ///   - poll: How often the registry is asked when it says nothing by itself.
     ///   - binding: Where the inputs of a model come from when a request names only the entity.
+    ///   - onFirst: Awaited when there is a model for the first time, before it is announced.
     init(
         slot: ModelSlot, alias: String, poll: Duration = .seconds(2), source: ModelSource,
-        binding: @escaping @Sendable (LoadedModel) -> FeatureBinding,
+        binding: @escaping @Sendable (LoadedModel) -> FeatureBinding, onFirst: @escaping @Sendable () async -> Void = {},
         metrics: ServeMetrics, logger: Logger
     ) {
         self.slot = slot
@@ -43,6 +45,7 @@ package actor ModelWatcher {
         self.poll = poll
         self.source = source
         self.binding = binding
+        self.onFirst = onFirst
         self.metrics = metrics
         self.logger = logger
     }
@@ -65,12 +68,12 @@ package actor ModelWatcher {
             if target == nil, slot.current == nil { throw NothingToServe(model: slot.name, alias: alias) }
         case .rename(let target):
             guard let old = slot.current else { return }
-            install(ServedModel(version: target.version, alias: target.alias, loaded: old.loaded, binding: old.binding))
+            await install(ServedModel(version: target.version, alias: target.alias, loaded: old.loaded, binding: old.binding))
         case .load(let target):
             do {
                 let loaded = try await source.load(target.version)
                 Self.warmUp(loaded.model)
-                install(ServedModel(version: target.version, alias: target.alias, loaded: loaded, binding: binding(loaded)))
+                await install(ServedModel(version: target.version, alias: target.alias, loaded: loaded, binding: binding(loaded)))
                 swap.finished()
                 metrics.loaded(succeeded: true)
             } catch {
@@ -119,9 +122,10 @@ package actor ModelWatcher {
         return .init(version: version, alias: Self.fallback)
     }
 
-    private func install(_ served: ServedModel) {
+    private func install(_ served: ServedModel) async {
         let old = slot.current
         slot.put(served)
+        if old == nil { await onFirst() }
         metrics.serving(served, instead: old)
         logger.info(
             "model served",

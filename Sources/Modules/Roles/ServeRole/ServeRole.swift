@@ -69,16 +69,18 @@ package struct ServeRole: Service {
             let slot = ModelSlot(name: model.name), own = ServeMetrics(model: model.name)
             slots.append(slot)
             metrics[model.name] = own
+            readiness.expect("model \(model.name)")
+            let stream = (serving.stream ? view : nil).map { view in
+                StreamPredictor(
+                    slot: slot, view: view, log: log, predictionsTopic: configuration.predictionsTopic, metrics: own, logger: logger,
+                    wall: wall, instance: configuration.instance)
+            }
+            if let stream { streams.append(stream) }
             watchers.append(
                 ModelWatcher(
                     slot: slot, alias: model.alias, poll: configuration.poll, source: source,
-                    binding: { FeatureBinding($0, columns: columns, current: definitionHashes) }, metrics: own, logger: logger))
-            readiness.expect("model \(model.name)")
-            guard serving.stream, let view else { continue }
-            streams.append(
-                StreamPredictor(
-                    slot: slot, view: view, log: log, predictionsTopic: configuration.predictionsTopic, metrics: own, logger: logger,
-                    wall: wall, instance: configuration.instance))
+                    binding: { FeatureBinding($0, columns: columns, current: definitionHashes) },
+                    onFirst: { await stream?.modelArrived() }, metrics: own, logger: logger))
         }
         self.watchers = watchers
         self.streams = streams

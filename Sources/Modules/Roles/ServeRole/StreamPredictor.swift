@@ -45,6 +45,7 @@ package actor StreamPredictor {
     private var partitions = 0
     private var renewed = ContinuousClock.now
     private var start = Start.latest
+    private var isFollowing = false
     private var pausedFor: ModelVersion?
 
     /// - Parameter wall: Milliseconds since the epoch, for leases and for when a prediction was asked for.
@@ -96,6 +97,17 @@ package actor StreamPredictor {
         }
     }
 
+    /// Notes where the stream stands now that there is a model, so that every row from here on is predicted.
+    func modelArrived() async {
+        guard isFollowing else { return }
+        do {
+            try await open(from: start)
+        } catch {
+            // The loop that follows the stream meets the same trouble and deals with it.
+            logger.debug("the start of the stream is noted later", metadata: ["model": "\(slot.name)", "error": "\(error)"])
+        }
+    }
+
     /// Whether this process has every partition.
     var hasAll: Bool { positions.count == partitions }
     nonisolated var model: String { slot.name }
@@ -125,6 +137,8 @@ package actor StreamPredictor {
 
     /// Follows the view until the task is cancelled; while there is no usable model it waits and the rows wait too.
     func run(from start: Start) async throws {
+        isFollowing = true
+        defer { isFollowing = false }
         try await open(from: start)
         while !Task.isCancelled {
             let version = log.version(of: [topic])

@@ -40,6 +40,10 @@ enum LogSchema {
                     consumer TEXT NOT NULL, topic INTEGER NOT NULL, partition INTEGER NOT NULL, owner TEXT NOT NULL,
                     epoch INTEGER NOT NULL, expires INTEGER NOT NULL, PRIMARY KEY (consumer, topic, partition)
                 ) WITHOUT ROWID;
+                CREATE TABLE members (
+                    consumer TEXT NOT NULL, topic INTEGER NOT NULL, owner TEXT NOT NULL, expires INTEGER NOT NULL,
+                    PRIMARY KEY (consumer, topic, owner)
+                ) WITHOUT ROWID;
                 PRAGMA user_version = \(version);
                 """)
     }
