@@ -66,7 +66,8 @@ extension LocalLog {
             db, sql: "SELECT owner, expires FROM members WHERE consumer = ? AND topic = ? AND owner <> ?", arguments: [group, topic, owner])
         for other in others where (other["expires"] as Int64) <= now || !Lease.isAlive(other["owner"]) {
             try db.execute(
-                sql: "DELETE FROM members WHERE consumer = ? AND topic = ? AND owner = ?", arguments: [group, topic, other["owner"] as String])
+                sql: "DELETE FROM members WHERE consumer = ? AND topic = ? AND owner = ?",
+                arguments: [group, topic, other["owner"] as String])
         }
     }
 
