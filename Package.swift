@@ -40,6 +40,7 @@ let roleProducts = [lifecycle, logging, metrics]
 
 let modules: [Module] = [
     Module(name: "CYAML", layer: .c, kind: .system(pkgConfig: "yaml-0.1", apt: "libyaml-dev")),
+    Module(name: "CRDKafka", layer: .c, kind: .system(pkgConfig: "rdkafka", apt: "librdkafka-dev")),
     Module(name: "CXGBoost", layer: .c, kind: .system(pkgConfig: nil, apt: "libxgboost-dev")),
     Module(name: "CZlib", layer: .c, kind: .system(pkgConfig: nil, apt: "zlib1g-dev")),
     Module(name: "CArrowLibrary", layer: .c, kind: .system(pkgConfig: "mlops-arrow", apt: "scripts/install-deps")),
@@ -60,7 +61,8 @@ let modules: [Module] = [
         name: "Settings", layer: .adapters, uses: ["Domain", "Expressions", "Project", "YAML"], products: [configuration, systemPackage],
         tested: true),
     Module(name: "Telemetry", layer: .adapters, uses: ["Domain"], products: [logging, metrics, coreMetrics], tested: true),
-    Module(name: "EventLog", layer: .adapters, uses: ["Domain"], products: [grdb], tested: true),
+    Module(
+        name: "EventLog", layer: .adapters, uses: ["CRDKafka", "Domain"], products: [crypto, grdb, logging, metrics], tested: true),
     Module(name: "Columnar", layer: .adapters, uses: ["CArrow", "Domain", "Table"], tested: true),
     Module(name: "Boosting", layer: .adapters, uses: ["CXGBoost", "Domain", "Statistics", "Inference", "Learning"], tested: true),
     Module(name: "ObjectStore", layer: .adapters, uses: ["Domain"], tested: true),

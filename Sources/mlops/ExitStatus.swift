@@ -77,7 +77,9 @@ extension ExitStatus {
 
     private static func status(of code: EventLogError.Code) -> ExitStatus {
         switch code {
-        case .badURL, .topicMismatch, .otherSchema, .unusableDirectory: .badSettings
+        case .badURL, .topicMismatch, .otherSchema, .unusableDirectory, .badKafkaSetting, .positionBeyondEnd: .badSettings
+        case .unreachable: .unreachable
+        case .recordTooLarge: .badInput
         case .corrupt, .storage: .storageFailed
         case .unknownTopic, .fenced: .failed
         }

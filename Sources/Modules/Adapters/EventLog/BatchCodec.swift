@@ -30,6 +30,31 @@ enum BatchCodec {
         headers.reduce(0) { $0 + 6 + UInt32($1.name.utf8.count) + UInt32($1.value.count) }
     }
 
+    /// The same bytes from memory that is not a ``Record``; `headers` appends any number of ``appendHeader(_:_:to:)``.
+    static func append(
+        timestamp: Int64, key: UnsafeRawBufferPointer?, value: UnsafeRawBufferPointer?, to bytes: inout [UInt8],
+        headers: (inout [UInt8]) -> Void
+    ) {
+        append(timestamp, to: &bytes)
+        append(key.map { Int32($0.count) } ?? -1, to: &bytes)
+        append(value.map { Int32($0.count) } ?? -1, to: &bytes)
+        let lengthAt = bytes.count
+        append(UInt32(0), to: &bytes)
+        if let key { bytes += key }
+        if let value { bytes += value }
+        let start = bytes.count
+        headers(&bytes)
+        let length = UInt32(bytes.count - start)
+        if length > 0 { withUnsafeBytes(of: length.littleEndian) { bytes.replaceSubrange(lengthAt..<lengthAt + 4, with: $0) } }
+    }
+
+    static func appendHeader(_ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer, to bytes: inout [UInt8]) {
+        append(UInt16(name.count), to: &bytes)
+        bytes += name
+        append(UInt32(value.count), to: &bytes)
+        bytes += value
+    }
+
     private static func append(_ value: some FixedWidthInteger, to bytes: inout [UInt8]) {
         withUnsafeBytes(of: value.littleEndian) { bytes.append(contentsOf: $0) }
     }

@@ -16,6 +16,14 @@ package struct EventLogError: Error, CustomStringConvertible {
         case corrupt(topic: String, partition: Int, offset: Int64)
         /// Another version of this program wrote the log.
         case otherSchema(found: Int, known: Int)
+        /// The cluster refuses a record for its size.
+        case recordTooLarge(topic: String, key: String, bytes: Int)
+        /// A position that a group remembers lies beyond the end of its partition.
+        case positionBeyondEnd(topic: String, partition: Int, position: Int64, end: Int64)
+        /// No broker has answered within the patience of the settings.
+        case unreachable(brokers: String, seconds: Int)
+        /// The Kafka library refuses one of the settings; the text is its own.
+        case badKafkaSetting(String)
         case storage
     }
 
@@ -46,7 +54,7 @@ package struct EventLogError: Error, CustomStringConvertible {
     package var description: String {
         let what =
             switch code {
-            case .badURL(let url): "\"\(url)\" is not a log URL; write local:DIRECTORY"
+            case .badURL(let url): "\"\(url)\" is not a log URL; write local:DIRECTORY or kafka://HOST:PORT[,HOST:PORT]"
             case .unusableDirectory(let why): why
             case .unknownTopic(let name): "topic \"\(name)\" does not exist"
             case .topicMismatch(let topic, let found, let wanted): "topic \"\(topic)\" has \(found), but the project wants \(wanted)"
@@ -56,6 +64,13 @@ package struct EventLogError: Error, CustomStringConvertible {
                 "the record at \(topic)/\(partition)/\(offset) is damaged; restore the directory from a backup"
             case .otherSchema(let found, let known):
                 "the log has schema \(found), this program knows \(known); use the version of the program that wrote it"
+            case .recordTooLarge(let topic, let key, let bytes):
+                "the record with key \"\(key)\" has \(bytes) bytes, more than \(topic) takes; raise max.message.bytes of the topic or send less"
+            case .positionBeyondEnd(let topic, let partition, let position, let end):
+                "\(topic)/\(partition) ends at \(end), but offset \(position) was read before: the topic was made anew; delete the changelogs too"
+            case .unreachable(let brokers, let seconds):
+                "no broker of \(brokers) has answered within \(seconds) s; check event_log.url and the kafka settings"
+            case .badKafkaSetting(let reason): "the Kafka library refuses a setting: \(reason)"
             case .storage: cause.map { String(describing: $0) } ?? "the storage failed"
             }
         return "event log: \(operation): \(what)"

@@ -1,0 +1,155 @@
+package import Domain
+import Logging
+import Synchronization
+
+/// The log on a Kafka cluster, for roles in processes and machines of their own.
+///
+/// Readers see committed records only and read by offset. The right to a partition is membership in a consumer group. A
+/// unit is one transaction over its outputs and the group's compacted changelog, where state and input positions lie; the
+/// positions that the group keeps at its coordinator are for tools that show lag.
+package final class KafkaLog: EventLog {
+    private struct Place: Hashable {
+        let topic: String
+        let partition: Int
+    }
+
+    let options: KafkaOptions
+    let admin: KafkaAdmin
+    let leases: LeaseBook
+    let groups: GroupOffsets
+    let metrics: KafkaMetrics
+    private let producer: KafkaProducer
+    private let readers: ReaderPool
+    private let signal: AppendSignal
+    /// The end offsets that somebody has been told: who then reads up to them must find them.
+    private let ends = Mutex<[Place: Int64]>([:])
+    /// Names the cluster in copies of states.
+    let cluster: String
+
+    private init(_ options: KafkaOptions, admin: KafkaAdmin, cluster: String) throws {
+        let metrics = KafkaMetrics(), signal = AppendSignal()
+        let statistics: @Sendable (String) -> Void = { metrics.note(statistics: $0) }
+        self.options = options
+        self.admin = admin
+        self.cluster = cluster
+        self.metrics = metrics
+        self.signal = signal
+        leases = LeaseBook(options, statistics: statistics)
+        groups = GroupOffsets(options)
+        producer = try KafkaProducer(options, statistics: statistics)
+        readers = ReaderPool(options, statistics: statistics) { signal.raise([$0]) }
+    }
+
+    /// Connects to a cluster.
+    /// - Throws: `unreachable` when no broker answers within the patience of the options; `badKafkaSetting`.
+    package static func open(_ options: KafkaOptions) async throws -> KafkaLog {
+        let admin = try KafkaAdmin(options)
+        do {
+            try await admin.waitForBroker(options.patience)
+            let cluster = try await admin.clusterID()
+            options.logger.info("cluster reached", metadata: ["brokers": "\(options.brokers)", "cluster": "\(cluster)"])
+            return try KafkaLog(options, admin: admin, cluster: cluster)
+        } catch {
+            admin.close()
+            throw error
+        }
+    }
+
+    /// Leaves all groups and ends all connections.
+    package func close() async {
+        await leases.close()
+        await readers.close()
+        producer.close()
+        groups.close()
+        admin.close()
+    }
+
+    package func createTopics(_ plans: [TopicPlan]) async throws { try await admin.createTopics(plans, options: options) }
+
+    /// The cluster's topics; which of them are compacted is not asked.
+    package func topics() async throws -> [TopicPlan] {
+        try await told("list topics") {
+            try await admin.partitions().map { TopicPlan(name: $0, partitions: $1) }.sorted { $0.name < $1.name }
+        }
+    }
+
+    package func partitions(of topic: String) async throws -> Int { try await admin.partitions(of: topic) }
+
+    package func endOffset(topic: String, partition: Int) async throws -> Int64 {
+        let end = try await told("end offset of \(topic)") { try await admin.offsets(topic: topic, partition: partition).upperBound }
+        ends.withLock { $0[Place(topic: topic, partition: partition)] = end }
+        return end
+    }
+
+    package func endOffsets(topic: String) async throws -> [Int64] {
+        var ends: [Int64] = []
+        for partition in 0..<(try await partitions(of: topic)) { ends.append(try await endOffset(topic: topic, partition: partition)) }
+        return ends
+    }
+
+    package func committed(group: String, topic: String, partition: Int) async throws -> Int64 {
+        try await told("committed offset of \(group)") {
+            try await groups.committed(group: group, topic: topic, partition: partition)
+        }
+    }
+
+    package func append(_ records: [Record], to topic: String) async throws { try await append(records, to: topic, partition: nil) }
+
+    func append(_ records: [Record], to topic: String, partition: Int?) async throws {
+        guard !records.isEmpty else { return }
+        try await told("append to \(topic)") { try await producer.append(records, to: topic, partition: partition) }
+        signal.raise([topic])
+    }
+
+    /// Up to `limit` records from an offset on; fewer only when the partition has no more that are committed.
+    ///
+    /// The next offset may lie beyond the last record, where control records or compacted ones were.
+    package func read(topic: String, partition: Int, from: Int64, limit: Int) async throws -> RecordBatch {
+        let place = Place(topic: topic, partition: partition)
+        let knownEnd = ends.withLock { $0[place] ?? 0 }
+        return try await told("read \(topic)/\(partition)") {
+            do {
+                return try await readers.read(topic: topic, partition: partition, from: from, limit: limit, knownEnd: knownEnd)
+            } catch is PartitionCursor.OutOfRange {
+                let range = try await admin.offsets(topic: topic, partition: partition)
+                ends.withLock { $0[place] = range.upperBound }
+                guard from <= range.upperBound else {
+                    throw EventLogError(
+                        .positionBeyondEnd(topic: topic, partition: partition, position: from, end: range.upperBound),
+                        during: "read \(topic)/\(partition)")
+                }
+                if from > 0, from < range.lowerBound {
+                    metrics.note(removed: range.lowerBound - from, topic: topic, partition: partition)
+                    options.logger.error(
+                        "records were removed before they were read: raise the topic's retention",
+                        metadata: ["topic": "\(topic)", "partition": "\(partition)", "offsets": "\(from)..<\(range.lowerBound)"])
+                }
+                return try await readers.read(
+                    topic: topic, partition: partition, from: max(from, range.lowerBound), limit: limit, knownEnd: range.upperBound)
+            }
+        }
+    }
+
+    package func version(of topics: [String]) -> UInt64 { signal.version(of: topics) }
+
+    package func waitForAppend(to topics: [String], after version: UInt64, timeout: Duration) async {
+        await signal.wait(for: topics, after: version, timeout: timeout)
+    }
+
+    /// The end offset that was last asked for.
+    func knownEnd(topic: String, partition: Int) -> Int64? { ends.withLock { $0[Place(topic: topic, partition: partition)] } }
+
+    func raise(_ topics: some Sequence<String>) { signal.raise(topics) }
+
+    /// Gives the library's failures the operation they happened in, and tells the metrics whether the cluster answers.
+    func told<T>(_ operation: String, _ body: () async throws -> T) async throws -> T {
+        do {
+            let value = try await body()
+            metrics.note(isReachable: true)
+            return value
+        } catch let failure as KafkaFailure {
+            metrics.note(isReachable: !failure.isRetriable)
+            throw EventLogError(failure, during: operation)
+        }
+    }
+}

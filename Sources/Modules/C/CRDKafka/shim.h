@@ -1,0 +1,3 @@
+#include <librdkafka/rdkafka.h>
+// The mock cluster, for tests; it lies in the same library.
+#include <librdkafka/rdkafka_mock.h>
