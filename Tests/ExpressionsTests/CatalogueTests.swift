@@ -100,7 +100,7 @@ import Testing
         var random = RandomSource(seed: Fold.seed(name))
         for one in cases(try #require(SequenceFunction.all[name]), &random) {
             let program = try program(one.text)
-            #expect(program.warmUp == Array(repeating: one.warmUp, count: program.outputs.count))
+            #expect(program.outputs.allSatisfy { program.warmUp(inputs: [:])[$0.name] == one.warmUp })
             var states = (0..<Self.keys).map { _ in program.initialState() }
             let columns = program.evaluate(table, keyOfRow: keyOfRow, states: &states).columns
             let inputs = one.inputs.compactMap { table[$0] }

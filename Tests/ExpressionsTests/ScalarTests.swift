@@ -20,7 +20,8 @@ import Testing
             ("greatest(1, 2.5)", .double(2.5)), ("if(1 < 2, 'yes', 'no')", .string("yes")), ("if(false, 1, 2)", .int(2)),
             ("coalesce(null, 5)", .int(5)),
             ("is_null(1)", .bool(false)), ("is_null(null)", .bool(true)), ("concat('a', 1, true, 0.5)", .string("a1true0.5")),
-            ("lower('ÄBc')", .string("äbc")), ("trim(' a b\\t')", .string("a b")), ("trim('  ')", .string("")),
+            ("lower('ÄBc')", .string("äbc")), ("upper('äßc')", .string("ÄSSC")), ("trim(' a b\\t')", .string("a b")),
+            ("trim('  ')", .string("")),
             ("hour(0)", .int(0)), ("hour(86399999)", .int(23)), ("hour(-1)", .int(23)), ("weekday(0)", .int(3)), ("weekday(-1)", .int(2)),
             ("weekday(345600000)", .int(0)), ("minutes(90s)", .double(1.5)), ("10m", .int(600_000)),
         ] as [(String, Value)])

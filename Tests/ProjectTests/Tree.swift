@@ -45,8 +45,8 @@ indirect enum Tree: ExpressibleByDictionaryLiteral, ExpressibleByArrayLiteral, E
         return .map(entries.filter { $0.0 != key })
     }
 
-    func project(topicPrefix: String? = nil) throws -> ProjectDefinition {
-        try ProjectDefinition(validating: node, file: "mlops.yaml", directory: "/project", topicPrefix: topicPrefix)
+    func project(topicPrefix: String? = nil, files: [String: NamedFile] = [:]) throws -> ProjectDefinition {
+        try ProjectDefinition(validating: node, file: "mlops.yaml", directory: "/project", topicPrefix: topicPrefix, files: files)
     }
 
     /// Trades into candles into indicators, with the least that has to be said.

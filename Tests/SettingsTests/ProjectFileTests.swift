@@ -33,6 +33,19 @@ struct ProjectFileTests {
         }
     }
 
+    @Test func `files that the project names are read beside it`() throws {
+        let text = ProjectText.lines + "vocabularies: {kind: {synonyms: kinds.csv}}\n"
+        try withFolder(["mlops.yaml": text, "kinds.csv": "\u{FEFF}SHOE, boot\n"]) { folder in
+            _ = try ProjectFile.load(path: folder)
+            try Data([0xFF, 0xFE, 0x00]).write(to: URL(filePath: folder + "/kinds.csv"))
+            let notText = #expect(throws: SettingsError.self) { try ProjectFile.load(path: folder) }
+            #expect(notText?.problems.map { $0.hasSuffix("kinds.csv cannot be read: it is not UTF-8 text") } == [true])
+            try FileManager.default.removeItem(atPath: folder + "/kinds.csv")
+            let missing = #expect(throws: SettingsError.self) { try ProjectFile.load(path: folder) }
+            #expect(missing?.problems.map { $0.hasSuffix("kinds.csv cannot be read: there is no such file") } == [true])
+        }
+    }
+
     @Test func `a folder without a project says so`() throws {
         try withFolder([:]) { folder in
             #expect(throws: SettingsError(["--project \(folder): the folder holds no mlops.yaml"])) { try ProjectFile.load(path: folder) }

@@ -1,4 +1,5 @@
 package import Domain
+import Expressions
 import Foundation
 package import Project
 package import YAML
@@ -21,17 +22,33 @@ package enum ProjectFile {
         if isDirectory.boolValue, !FileManager.default.fileExists(atPath: file) {
             throw SettingsError(["--project \(path): the folder holds no \(name)"])
         }
-        let node = try read(file)
+        let node = try read(file), folder = directory(of: file)
+        let files = ProjectDefinition.filesNamed(in: node).map { ($0, text(of: $0, in: folder)) }
         let project: ProjectDefinition
         do throws(ProjectErrors) {
             project = try ProjectDefinition(
-                validating: node, file: file, directory: directory(of: file), topicPrefix: topicPrefix)
+                validating: node, file: file, directory: folder, topicPrefix: topicPrefix,
+                files: Dictionary(files, uniquingKeysWith: { $1 }))
         } catch {
             throw SettingsError(error.errors.map(\.description))
         }
         let problems = SettingsCatalogue.problems(in: project)
         if !problems.isEmpty { throw SettingsError(problems) }
         return project
+    }
+
+    /// A file that the project file names.
+    private static func text(of path: String, in folder: String) -> NamedFile {
+        let place = path.hasPrefix("/") ? path : "\(folder)/\(path)"
+        guard let size = (try? FileManager.default.attributesOfItem(atPath: place))?[.size] as? NSNumber else {
+            return .unreadable(reason: "there is no such file")
+        }
+        guard size.intValue <= Vocabulary.maxBytes else {
+            return .unreadable(reason: "it has \(size.intValue) bytes, more than the \(Vocabulary.maxBytes) allowed")
+        }
+        guard let data = FileManager.default.contents(atPath: place) else { return .unreadable(reason: "it cannot be opened") }
+        guard let text = String(validating: data, as: UTF8.self) else { return .unreadable(reason: "it is not UTF-8 text") }
+        return .text(text.hasPrefix("\u{FEFF}") ? String(text.dropFirst()) : text)
     }
 
     private static func read(_ file: String) throws(SettingsError) -> SourceNode {

@@ -38,31 +38,43 @@ package struct AggregateProgram: Sendable {
 
     /// One column per distinct argument, with one cell per event.
     package func arguments(_ events: Table) -> [Column] {
-        var overflows = 0
-        return arguments(events, overflows: &overflows)
+        var counts = EvaluationCounts()
+        return arguments(events, counts: &counts)
     }
 
-    /// - Parameter overflows: Raised by the integer results that left 64 bits and became null.
-    package func arguments(_ events: Table, overflows: inout Int) -> [Column] {
+    /// - Parameter counts: Raised by what happened to values.
+    package func arguments(_ events: Table, counts: inout EvaluationCounts) -> [Column] {
         var frame = Frame(
             vectors: Frame.inputs(usedInputs, of: schema, in: events), rowCount: events.rowCount, keyOfRow: [])
         let columns = argumentPlans.map { $0.plan.evaluate(&frame).column($0.text) }
-        overflows += frame.overflows
+        counts += frame.counts
         return columns
+    }
+
+    package func arguments(_ events: Table, overflows: inout Int) -> [Column] {
+        var counts = EvaluationCounts()
+        defer { overflows += counts.overflows }
+        return arguments(events, counts: &counts)
+    }
+
+    package func finish(_ results: [Column], overflows: inout Int) -> [Column] {
+        var counts = EvaluationCounts()
+        defer { overflows += counts.overflows }
+        return finish(results, counts: &counts)
     }
 
     /// The output columns from one column per call.
     package func finish(_ results: [Column]) -> [Column] {
-        var overflows = 0
-        return finish(results, overflows: &overflows)
+        var counts = EvaluationCounts()
+        return finish(results, counts: &counts)
     }
 
-    /// - Parameter overflows: Raised by the integer results that left 64 bits and became null.
-    package func finish(_ results: [Column], overflows: inout Int) -> [Column] {
+    /// - Parameter counts: Raised by what happened to values.
+    package func finish(_ results: [Column], counts: inout EvaluationCounts) -> [Column] {
         var frame = Frame(
             vectors: zip(results, calls).map { Vector($0, as: $1.type) }, rowCount: results.first?.count ?? 0, keyOfRow: [])
         for plan in plans { frame.vectors.append(plan.evaluate(&frame)) }
-        overflows += frame.overflows
+        counts += frame.counts
         return outputs.indices.map { frame.vector(calls.count + $0).column(outputs[$0].name) }
     }
 }

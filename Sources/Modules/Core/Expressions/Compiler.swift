@@ -63,12 +63,12 @@ struct Compiler {
         case .unary(let symbol, let operand):
             let typed = try compile(operand)
             return try apply([typed], [operand], name: "\"\(symbol.rawValue)\"", at: syntax.offset) {
-                types throws(ScalarFunction.Mismatch) in try Operators.resolve(symbol, types[0])
+                types, _ throws(ScalarFunction.Mismatch) in try Operators.resolve(symbol, types[0])
             }
         case .binary(let symbol, let left, let right):
             let sides = [try compile(left), try compile(right)]
             return try apply(sides, [left, right], name: "\"\(symbol.rawValue)\"", at: syntax.offset) {
-                types throws(ScalarFunction.Mismatch) in try Operators.resolve(symbol, types)
+                types, _ throws(ScalarFunction.Mismatch) in try Operators.resolve(symbol, types)
             }
         case .call(let name, let arguments): return try call(name, arguments, at: syntax.offset)
         }
@@ -81,15 +81,16 @@ struct Compiler {
         case .int(let value), .duration(let value): Typed(plan: .constant(.int(value), .int), type: .int)
         case .double(let value): Typed(plan: .constant(.double(value), .double), type: .double)
         case .string(let value): Typed(plan: .constant(.string(value), .string), type: .string)
+        case .vocabulary(let vocabulary): Typed(plan: .constant(.string(vocabulary.name), .string), type: .string)
         }
     }
 
     private func apply(
         _ arguments: [Typed], _ syntax: [Syntax], name: String, at offset: Int,
-        _ resolve: ([ValueType?]) throws(ScalarFunction.Mismatch) -> ScalarFunction.Resolution
+        _ resolve: ([ValueType?], [Syntax.Literal?]) throws(ScalarFunction.Mismatch) -> ScalarFunction.Resolution
     ) throws(ExpressionError) -> Typed {
         do throws(ScalarFunction.Mismatch) {
-            let resolution = try resolve(arguments.map(\.type))
+            let resolution = try resolve(arguments.map(\.type), syntax.map(\.literal))
             let plans = zip(arguments, resolution.arguments).map { $0.plan.converted(from: $0.type, to: $1) }
             return Typed(plan: .call(resolution.kernel, plans), type: resolution.result)
         } catch {

@@ -18,7 +18,7 @@ struct Frame {
     var vectors: [Vector?]
     let rowCount: Int
     let keyOfRow: [Int]
-    var overflows = 0
+    var counts = EvaluationCounts()
 
     func vector(_ index: Int) -> Vector { vectors[index] ?? Vector(.double(Array(repeating: 0, count: rowCount)), nulls: nil) }
 }
@@ -35,7 +35,7 @@ extension Plan {
         case .call(let kernel, let arguments):
             var vectors: [Vector] = []
             for argument in arguments { vectors.append(argument.evaluate(&frame, &states)) }
-            return kernel(vectors, frame.rowCount, &frame.overflows)
+            return kernel(vectors, frame.rowCount, &frame.counts)
         case .sequence: return evaluateAll(&frame, &states)[0]
         }
     }
@@ -44,7 +44,7 @@ extension Plan {
         guard case .sequence(let kernel, let place, let arguments) = self else { return [evaluate(&frame, &states)] }
         var vectors: [Vector] = []
         for argument in arguments { vectors.append(argument.evaluate(&frame, &states)) }
-        return kernel.run(vectors, frame.keyOfRow, &states, place, &frame.overflows)
+        return kernel.run(vectors, frame.keyOfRow, &states, place, &frame.counts.overflows)
     }
 
     /// Evaluates where there is no state.
@@ -63,6 +63,8 @@ extension Plan {
         default: return self
         }
     }
+
+    var outputCount: Int { if case .sequence(let kernel, _, _) = self { kernel.outputs.count } else { 1 } }
 
     /// How many rows come before the first value.
     /// - Parameter known: The same of the frame's vectors.

@@ -55,22 +55,18 @@ package struct RowProgram: Sendable {
 
     /// Functions with several outputs have become several columns.
     package let outputs: Schema
-    /// Per output, how many rows of a key come before the first value when no input is null; 0 where no operator looks back.
-    package let warmUp: [Int]
     private let schema: Schema
     private let plans: [Plan]
     private let filter: Plan?
     private let stateSize: StatePlace
     private let usedInputs: [Int]
 
-    /// - Parameter inputWarmUp: The same of the input's columns, where it is not 0.
     package init(
-        columns: [(name: String, expression: Expression)], filter: Expression?, schema: Schema, inputWarmUp: [String: Int] = [:]
+        columns: [(name: String, expression: Expression)], filter: Expression?, schema: Schema
     ) throws(ExpressionError) {
         let compiled = Compilation(columns, filter, schema)
         if let first = compiled.errors.first { throw first.error }
         outputs = compiled.compiler.scope.outputSchema
-        warmUp = compiled.warmUp(inputs: schema.map { inputWarmUp[$0.name] ?? 0 })
         self.schema = schema
         plans = compiled.plans
         self.filter = compiled.filter
@@ -92,6 +88,14 @@ package struct RowProgram: Sendable {
     }
 
     package var hasState: Bool { stateSize.total > 0 }
+
+    /// How many rows of a key come before the first value of each output, when no input is null; 0 where no operator looks back.
+    /// - Parameter inputs: The same of the input's columns, where it is not 0.
+    package func warmUp(inputs: [String: Int]) -> [String: Int] {
+        var known = schema.map { inputs[$0.name] ?? 0 }
+        for plan in plans { known += repeatElement(plan.warmUp(known), count: plan.outputCount) }
+        return Dictionary(zip(outputs.map(\.name), known.dropFirst(schema.count)), uniquingKeysWith: { $1 })
+    }
 
     package func initialState() -> State { State(stateSize) }
 
@@ -128,13 +132,21 @@ package struct RowProgram: Sendable {
     package func evaluate(
         _ input: Table, keyOfRow: [Int], states: inout [State]
     ) -> (columns: [Column], keep: [Bool]?) {
-        var overflows = 0
-        return evaluate(input, keyOfRow: keyOfRow, states: &states, overflows: &overflows)
+        var counts = EvaluationCounts()
+        return evaluate(input, keyOfRow: keyOfRow, states: &states, counts: &counts)
     }
 
-    /// - Parameter overflows: Raised by the integer results that left 64 bits and became null.
     package func evaluate(
         _ input: Table, keyOfRow: [Int], states: inout [State], overflows: inout Int
+    ) -> (columns: [Column], keep: [Bool]?) {
+        var counts = EvaluationCounts()
+        defer { overflows += counts.overflows }
+        return evaluate(input, keyOfRow: keyOfRow, states: &states, counts: &counts)
+    }
+
+    /// - Parameter counts: Raised by what happened to values.
+    package func evaluate(
+        _ input: Table, keyOfRow: [Int], states: inout [State], counts: inout EvaluationCounts
     ) -> (columns: [Column], keep: [Bool]?) {
         var frame = Frame(
             vectors: Frame.inputs(usedInputs, of: schema, in: input), rowCount: keyOfRow.count, keyOfRow: keyOfRow)
@@ -142,7 +154,7 @@ package struct RowProgram: Sendable {
         let columns = outputs.indices.map { frame.vector(schema.count + $0).column(outputs[$0].name) }
         // A null condition holds `false`.
         let keep = filter?.evaluate(&frame, &states).bools
-        overflows += frame.overflows
+        counts += frame.counts
         return (columns, keep)
     }
 }
@@ -168,7 +180,6 @@ extension Frame {
 private struct Compilation {
     private(set) var compiler: Compiler
     private(set) var plans: [Plan] = []
-    private var outputsOfPlan: [Int] = []
     private(set) var filter: Plan?
     private(set) var errors: [(column: Int?, error: ExpressionError)] = []
 
@@ -184,7 +195,6 @@ private struct Compilation {
                     throw ExpressionError("makes a column \"\(name)\", which there is already", at: 0)
                 }
                 plans.append(made.plan)
-                outputsOfPlan.append(names.count)
                 for (name, output) in zip(names, made.outputs) { compiler.scope.add(name, output.type) }
             } catch {
                 compiler.scope.addBroken(column.name)
@@ -194,12 +204,5 @@ private struct Compilation {
         guard let filter else { return }
         compiler.scope.outputsFirst = true
         do throws(ExpressionError) { self.filter = try compiler.condition(filter.syntax) } catch { errors.append((nil, error)) }
-    }
-    func warmUp(inputs: [Int]) -> [Int] {
-        var known = inputs
-        for (plan, outputs) in zip(plans, outputsOfPlan) {
-            known += repeatElement(plan.warmUp(known), count: outputs)
-        }
-        return Array(known.dropFirst(inputs.count))
     }
 }

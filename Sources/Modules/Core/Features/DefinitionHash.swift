@@ -32,7 +32,7 @@ package enum DefinitionHash {
         for column in view.definition.columns {
             let ancestors = column.expression.columnReferences.sorted().map { "\($0)=\(known[$0]?.hex ?? $0)" }
             let hash = ContentHash(
-                of: ([engineVersion, rows.hex, column.name, column.expression.normalised] + ancestors).joined(separator: "\n"))
+                of: ([engineVersion, rows.hex, column.name, column.expression.definition] + ancestors).joined(separator: "\n"))
             // A function with several outputs names them after the column: macd, macd_signal, macd_hist.
             for output in view.schema.declared where output.name == column.name || isPart(output.name, of: column.name, in: view) {
                 own[output.name] = hash
@@ -51,7 +51,7 @@ package enum DefinitionHash {
         guard let stream else { return ContentHash(of: "table") }
         var parts = [stream.key.joined(separator: ","), stream.time]
         if let dedupe = stream.dedupe { parts.append("dedupe \(dedupe.field) \(dedupe.keep)") }
-        parts += stream.require.map { "require \($0.condition.normalised)" }
+        parts += stream.require.map { "require \($0.condition.definition)" }
         return ContentHash(of: parts.joined(separator: "\n"))
     }
 
@@ -60,7 +60,7 @@ package enum DefinitionHash {
         if let window = view.window {
             parts.append("window \(window.length) \(window.grace) \(window.gaps.rawValue) \(window.maxGap)")
         }
-        if let filter = view.filter { parts.append("where \(filter.normalised)") }
+        if let filter = view.filter { parts.append("where \(filter.definition)") }
         return ContentHash(of: parts.joined(separator: "\n"))
     }
 

@@ -16,7 +16,7 @@ enum DefinitionText {
             "field \(field.name) \(field.type.rawValue)\(field.isOptional ? "?" : "") from \(field.sources.joined(separator: ","))"
         }
         if let dedupe = stream.dedupe { lines.append("dedupe \(dedupe.field) \(dedupe.keep)") }
-        return lines + stream.require.map { "require \($0.condition.normalised)" }
+        return lines + stream.require.map { "require \($0.condition.definition)" }
     }
 
     private static func line(_ table: TableDefinition) -> String {
@@ -28,8 +28,8 @@ enum DefinitionText {
         if let window = view.window {
             lines.append("window \(window.length) \(window.grace) \(window.gaps.rawValue) \(window.maxGap)")
         }
-        lines += view.columns.map { "column \($0.name) \($0.expression.normalised)" }
-        if let filter = view.filter { lines.append("where \(filter.normalised)") }
+        lines += view.columns.map { "column \($0.name) \($0.expression.definition)" }
+        if let filter = view.filter { lines.append("where \(filter.definition)") }
         return lines
     }
 }

@@ -4,7 +4,9 @@ import Features
 import Learning
 
 extension ProjectDefinition {
-    private static let keys = ["project", "sources", "tables", "streams", "views", "training", "serving", "monitoring", "settings"]
+    private static let keys = [
+        "project", "sources", "tables", "vocabularies", "streams", "views", "training", "serving", "monitoring", "settings",
+    ]
 
     /// Reads and checks a project file: names, types, expressions, and whether its parts go together.
     ///
@@ -12,9 +14,10 @@ extension ProjectDefinition {
     ///   - file: What to call the file in errors.
     ///   - directory: Where its relative paths start.
     ///   - topicPrefix: Overrides `settings.topic_prefix`.
+    ///   - files: What is in the files that ``filesNamed(in:)`` lists.
     /// - Throws: Everything that is wrong, by position.
     package init(
-        validating root: SourceNode, file: String, directory: String, topicPrefix: String? = nil
+        validating root: SourceNode, file: String, directory: String, topicPrefix: String? = nil, files: [String: NamedFile] = [:]
     ) throws(ProjectErrors) {
         var reader = ProjectReader(file: file)
         let top = Item(path: "", node: root, anchor: root.position)
@@ -23,6 +26,7 @@ extension ProjectDefinition {
         let settings = section["settings"].map { SettingsSection($0, &reader) } ?? SettingsSection()
         let prefix = topicPrefix ?? settings.topicPrefix
 
+        reader.vocabularies = VocabularySection.read(section["vocabularies"], files: files, &reader)
         let names = DeclaredNames(section, &reader)
         var claims = TopicClaims(prefix: prefix)
         var streams: [StreamDefinition] = []
@@ -58,6 +62,9 @@ extension ProjectDefinition {
             topicPrefix: prefix, hash: DefinitionText.hash(streams: streams, tables: tables, views: views.definitions),
             compiled: compiled, schemas: views.schemas, settingPlaces: settings.places)
     }
+
+    /// Paths of the files that the project file names and that decide what it means; relative to its folder.
+    package static func filesNamed(in root: SourceNode) -> [String] { VocabularySection.paths(in: root) }
 
     private static func name(_ section: Section, _ reader: inout ProjectReader) -> String? {
         guard let item = reader.required(section, "project"), let name = reader.text(item, "a name") else { return nil }

@@ -19,9 +19,9 @@ extension ScalarFunction {
                 Vector(doubles: arguments[0].doubles.map(\.magnitude), nulls: arguments[0].nulls)
             }
         }
-        return Resolution(arguments: [.int], result: .int) { arguments, _, overflows in
+        return Resolution(arguments: [.int], result: .int) { arguments, _, counts in
             let values = arguments[0].ints
-            return Operators.checked(values, values, arguments[0].nulls, &overflows) { value, _ in
+            return Operators.checked(values, values, arguments[0].nulls, &counts.overflows) { value, _ in
                 value < 0 ? Int64(0).subtractingReportingOverflow(value) : (value, false)
             }
         }

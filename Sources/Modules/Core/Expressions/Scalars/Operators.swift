@@ -29,9 +29,9 @@ enum Operators {
                     Vector(doubles: arguments[0].doubles.map { -$0 }, nulls: arguments[0].nulls)
                 }
             }
-            return Resolution(arguments: [.int], result: .int) { arguments, count, overflows in
+            return Resolution(arguments: [.int], result: .int) { arguments, count, counts in
                 let zeros = [Int64](repeating: 0, count: count)
-                return checked(zeros, arguments[0].ints, arguments[0].nulls, &overflows) { $0.subtractingReportingOverflow($1) }
+                return checked(zeros, arguments[0].ints, arguments[0].nulls, &counts.overflows) { $0.subtractingReportingOverflow($1) }
             }
         }
     }
@@ -111,13 +111,13 @@ enum Operators {
             throw Mismatch("expects numbers, not \(name(type))\(hint)", argument: index)
         }
         guard try ScalarFunction.common(types) == .int, symbol != .divided else { return real(symbol) }
-        return Resolution(arguments: [.int, .int], result: .int) { arguments, _, overflows in
+        return Resolution(arguments: [.int, .int], result: .int) { arguments, _, counts in
             let a = arguments[0].ints, b = arguments[1].ints
             let nulls = Vector.merge(arguments[0].nulls, arguments[1].nulls)
             return switch symbol {
-            case .plus: checked(a, b, nulls, &overflows) { $0.addingReportingOverflow($1) }
-            case .minus: checked(a, b, nulls, &overflows) { $0.subtractingReportingOverflow($1) }
-            case .times: checked(a, b, nulls, &overflows) { $0.multipliedReportingOverflow(by: $1) }
+            case .plus: checked(a, b, nulls, &counts.overflows) { $0.addingReportingOverflow($1) }
+            case .minus: checked(a, b, nulls, &counts.overflows) { $0.subtractingReportingOverflow($1) }
+            case .times: checked(a, b, nulls, &counts.overflows) { $0.multipliedReportingOverflow(by: $1) }
             default: remainder(a, b, nulls)
             }
         }
@@ -178,18 +178,18 @@ enum Operators {
     private static func timeArithmetic(_ symbol: BinaryOperator, _ types: [ValueType?]) throws(Mismatch) -> Resolution {
         switch (types[0], symbol, types[1]) {
         case (.time, .minus, .time):
-            return Resolution(arguments: [.time, .time], result: .int) { arguments, _, overflows in
+            return Resolution(arguments: [.time, .time], result: .int) { arguments, _, counts in
                 let nulls = Vector.merge(arguments[0].nulls, arguments[1].nulls)
-                return checked(arguments[0].ints, arguments[1].ints, nulls, &overflows) { $0.subtractingReportingOverflow($1) }
+                return checked(arguments[0].ints, arguments[1].ints, nulls, &counts.overflows) { $0.subtractingReportingOverflow($1) }
             }
         case (.time, .plus, .int), (.time, .minus, .int), (.int, .plus, .time):
             let arguments: [ValueType] = types[0] == .time ? [.time, .int] : [.int, .time]
-            return Resolution(arguments: arguments, result: .time) { arguments, _, overflows in
+            return Resolution(arguments: arguments, result: .time) { arguments, _, counts in
                 let nulls = Vector.merge(arguments[0].nulls, arguments[1].nulls)
                 let sum =
                     symbol == .plus
-                    ? checked(arguments[0].ints, arguments[1].ints, nulls, &overflows) { $0.addingReportingOverflow($1) }
-                    : checked(arguments[0].ints, arguments[1].ints, nulls, &overflows) { $0.subtractingReportingOverflow($1) }
+                    ? checked(arguments[0].ints, arguments[1].ints, nulls, &counts.overflows) { $0.addingReportingOverflow($1) }
+                    : checked(arguments[0].ints, arguments[1].ints, nulls, &counts.overflows) { $0.subtractingReportingOverflow($1) }
                 return Vector(.time(sum.ints), nulls: sum.nulls)
             }
         default:

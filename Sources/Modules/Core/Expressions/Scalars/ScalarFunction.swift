@@ -1,13 +1,31 @@
 import Domain
 
-/// Computes one result cell per row from argument vectors of that many rows; the last argument counts integer overflows.
-typealias Kernel = @Sendable (_ arguments: [Vector], _ rowCount: Int, _ overflows: inout Int) -> Vector
+/// Computes one result cell per row from argument vectors of that many rows, and counts what is worth knowing.
+typealias Kernel = @Sendable (_ arguments: [Vector], _ rowCount: Int, _ counts: inout EvaluationCounts) -> Vector
+
+/// What happened to values while expressions were computed.
+package struct EvaluationCounts: Sendable, Equatable {
+    /// Integer results that left 64 bits and became null.
+    package var overflows = 0
+    /// Values looked up in a vocabulary, and those of them that it does not know.
+    package var looked = 0
+    package var unknown = 0
+
+    package init() {}
+
+    package static func += (a: inout EvaluationCounts, b: EvaluationCounts) {
+        a.overflows += b.overflows
+        a.looked += b.looked
+        a.unknown += b.unknown
+    }
+}
 
 /// A function or operator of one row: its name, what it takes, and how its type and kernel follow from its arguments.
 struct ScalarFunction: Sendable {
     /// What a call comes to.
     struct Resolution: Sendable {
-        /// The types the kernel wants; the compiler widens ints and types nulls accordingly.
+        /// The types the kernel wants, without the constants at the end that it holds itself; the compiler widens ints and types
+        /// nulls accordingly.
         let arguments: [ValueType]
         let result: ValueType
         let kernel: Kernel
@@ -30,12 +48,19 @@ struct ScalarFunction: Sendable {
     let usage: String
     let summary: String
     let arity: ClosedRange<Int>
-    /// Types of the arguments; `nil` is the literal `null`, which takes any type.
-    let resolve: @Sendable (_ types: [ValueType?]) throws(Mismatch) -> Resolution
+    /// Types of the arguments, `nil` being the literal `null`, which takes any type; and those arguments that are literals.
+    let resolve: @Sendable (_ types: [ValueType?], _ literals: [Syntax.Literal?]) throws(Mismatch) -> Resolution
 
     init(
         _ usage: String, _ summary: String, arity: ClosedRange<Int>? = nil,
         resolve: @escaping @Sendable (_ types: [ValueType?]) throws(Mismatch) -> Resolution
+    ) {
+        self.init(usage, summary, arity: arity, resolvingLiterals: { types, _ throws(Mismatch) in try resolve(types) })
+    }
+
+    init(
+        _ usage: String, _ summary: String, arity: ClosedRange<Int>? = nil,
+        resolvingLiterals resolve: @escaping @Sendable (_ types: [ValueType?], _ literals: [Syntax.Literal?]) throws(Mismatch) -> Resolution
     ) {
         self.usage = usage
         self.summary = summary
@@ -47,7 +72,7 @@ struct ScalarFunction: Sendable {
 
     /// The whole library; a family adds a function by adding an entry to its table.
     static let all: [String: ScalarFunction] = {
-        let families = [mathematics, texts, calendar, choices]
+        let families = [mathematics, texts, patterns, categories, calendar, choices]
         return Dictionary(families.joined().map { ($0.name, $0) }) { first, _ in first }
     }()
 }

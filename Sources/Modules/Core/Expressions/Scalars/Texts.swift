@@ -4,6 +4,7 @@ extension ScalarFunction {
     /// Functions of text.
     static let texts: [ScalarFunction] = [
         text("lower(text)", "In lower case.") { $0.lowercased() },
+        text("upper(text)", "In upper case.") { $0.uppercased() },
         text("trim(text)", "Without white space at both ends.") { text in
             let scalars = text.unicodeScalars
             guard let first = scalars.firstIndex(where: { !$0.properties.isWhitespace }),

@@ -10,6 +10,8 @@ struct Syntax: Sendable {
         case string(String)
         /// Milliseconds.
         case duration(Int64)
+        /// What the name in the text stands for.
+        case vocabulary(Vocabulary)
     }
 
     indirect enum Form: Sendable {
@@ -47,6 +49,8 @@ struct Syntax: Sendable {
         self.offset = offset
         self.depth = depth
     }
+
+    var literal: Literal? { if case .literal(let literal) = form { literal } else { nil } }
 
     func visit(_ body: (Syntax) -> Void) {
         body(self)
@@ -159,6 +163,7 @@ extension Syntax.Literal {
         case .double(let value): value == 0 ? "0.0" : "\(value)"
         case .string(let value): Self.quote(value, "\"")
         case .duration(let value): DurationText.format(value)
+        case .vocabulary(let vocabulary): Self.quote(vocabulary.name, "\"")
         }
     }
 

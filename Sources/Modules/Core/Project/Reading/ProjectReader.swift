@@ -8,6 +8,8 @@ import Expressions
 struct ProjectReader {
     let file: String
     private(set) var errors: [ProjectError] = []
+    /// What `canonical` may look texts up in, by name.
+    var vocabularies: [String: Vocabulary] = [:]
 
     init(file: String) { self.file = file }
 
@@ -156,7 +158,7 @@ struct ProjectReader {
     mutating func expression(_ item: Item) -> Expression? {
         guard let text = text(item, "an expression") else { return nil }
         do throws(ExpressionError) {
-            return try Expression.parse(text)
+            return try Expression.parse(text, vocabularies: vocabularies)
         } catch {
             refuse(error, in: item)
             return nil

@@ -147,7 +147,7 @@ struct StreamSection {
             }
             let prefix = ValueForms.isPlainWord(name) ? name : "`\(name)`"
             do throws(ExpressionError) {
-                let condition = try Expression.parse("\(prefix) \(text)")
+                let condition = try Expression.parse("\(prefix) \(text)", vocabularies: reader.vocabularies)
                 let program = try RowProgram(columns: [], filter: condition, schema: schema)
                 if program.hasState { reader.refuse(item, "a condition looks at one record only") }
                 requirements.append(StreamDefinition.Requirement(field: name, text: text, condition: condition))
