@@ -98,7 +98,7 @@ let modules: [Module] = [
         products: roleProducts, tested: true),
     Module(
         name: "TrackRole", layer: .roles,
-        uses: ["Domain", "Project", "Settings", "EventLog", "ObjectStore", "Web", "Tracking", "Registry"],
+        uses: ["Domain", "Table", "Project", "Settings", "EventLog", "Columnar", "ObjectStore", "Web", "Tracking", "Registry"],
         products: roleProducts + [hummingbird, httpTypes, nioCore], tested: true),
     Module(
         name: "ServeRole", layer: .roles,

@@ -23,6 +23,15 @@ import Testing
         #expect(!page.contains("http:") && !page.contains("https:") && !page.contains("<script"))
     }
 
+    @Test func `a page of a server says that only the server's own files may run`() {
+        var page = Page(title: "t", body: "")
+        #expect(page.securityPolicy.contains("style-src 'unsafe-inline'") && !page.securityPolicy.contains("script-src"))
+        page.assets = PageAssets(root: "/assets")
+        #expect(page.securityPolicy.contains("script-src 'self'") && !page.securityPolicy.contains("unsafe"))
+        let text = page.render()
+        #expect(!text.contains("<style") && text.contains("<script src=\"/assets/") && text.contains("/pages.css\""))
+    }
+
     @Test(arguments: [
         (0.0, "0"), (1, "1"), (-1.5, "-1.5"), (0.000_123_456, "0.00012346"), (123_456.789, "123457"), (1e-7, "1e-7"), (2.5e20, "2.5e20"),
         (99_999.96, "100000"),
@@ -79,6 +88,28 @@ import Testing
     @Test func `titles and labels of a chart are escaped`() {
         let svg = Chart(title: "<a>", xLabel: "<b>", yLabel: "<c>", .bars([("<d>", 1)])).render().text
         for tag in ["<a>", "<b>", "<c>", "<d>"] { #expect(!svg.contains(tag)) }
+    }
+
+    @Test func `points of a line tell their value, and no more of them than can be pointed at`() {
+        let points = (0..<1_000).map { (x: Double($0), y: Double($0) / 2) }
+        let svg = Chart(title: "t", xLabel: "step", .points(.line, [.init("loss", points)])).render().text
+        #expect(svg.contains("<title>loss: 499.5 at step 999</title>"))
+        #expect(svg.components(separatedBy: "class=\"hit\"").count - 1 <= 81)
+    }
+
+    @Test func `a faint series is drawn, but neither named nor pointed at`() {
+        let points = [(x: 0.0, y: 1.0), (x: 1, y: 2)]
+        let chart = Chart(title: "t", .points(.line, [.init("raw", points, color: 0, isFaint: true), .init("a", points, color: 0)]))
+        let svg = chart.render().text
+        #expect(svg.contains("stroke-opacity=\"0.3\"") && !svg.contains("raw") && !svg.contains("class=\"legend\""))
+    }
+
+    @Test func `a line over parallel axes breaks where a value is missing`() {
+        let chart = Chart(
+            title: "t",
+            .parallel(axes: ["a", "b", "<c>", "d"], [.init("r", [1, 2, nil, 4], color: 0), .init("s", [2, 3, 4, 5], color: 1)]))
+        let svg = chart.render().text
+        #expect(svg.components(separatedBy: "<path").count - 1 == 2 && svg.contains("<title>&lt;c&gt;</title>") && !svg.contains("<c>"))
     }
 
     @Test func `a histogram with too few edges draws no mark`() {

@@ -12,10 +12,10 @@ extension Response {
         bytesAnswer(Array(text.utf8), type: type, status: status)
     }
 
-    /// A page of ours: it may run no script and load nothing from elsewhere.
+    /// A page of ours: it may run and load nothing from elsewhere.
     package static func page(_ page: Page, status: HTTPResponse.Status = .ok) -> Response {
         var response = text(page.render(), status: status, type: "text/html; charset=utf-8")
-        response.headers[.contentSecurityPolicy] = Page.contentSecurityPolicy
+        response.headers[.contentSecurityPolicy] = page.securityPolicy
         response.headers[.cacheControl] = "no-store"
         return response
     }

@@ -1,16 +1,38 @@
-/// A static SVG chart in the page's colours.
+/// A static SVG chart in the page's colours. Marks tell their values to who points at them, without a script.
 package struct Chart: Sendable {
     package struct Series: Sendable {
         package let name: String
         package let points: [(x: Double, y: Double)]
+        /// Of the palette; `nil` for the series' place among the others.
+        package var color: Int?
+        /// Drawn thin and pale, left out of the legend: what another series smooths.
+        package var isFaint = false
+        /// Where a click on the name leads.
+        package var target: String?
 
-        package init(_ name: String, _ points: [(x: Double, y: Double)]) {
+        package init(_ name: String, _ points: [(x: Double, y: Double)], color: Int? = nil, isFaint: Bool = false, target: String? = nil) {
             self.name = name
             self.points = points
+            self.color = color
+            self.isFaint = isFaint
+            self.target = target
         }
     }
 
     package enum Mark: Sendable, Equatable { case line, scatter }
+
+    /// One line through all axes of a parallel chart; `nil` where it has no value.
+    package struct Profile: Sendable {
+        package let name: String
+        package let values: [Double?]
+        package let color: Int
+
+        package init(_ name: String, _ values: [Double?], color: Int) {
+            self.name = name
+            self.values = values
+            self.color = color
+        }
+    }
 
     package enum Shape: Sendable {
         /// One mark per series over a numeric x axis.
@@ -19,6 +41,8 @@ package struct Chart: Sendable {
         case bars([(label: String, value: Double)])
         /// Shares per bin of one or more samples over common edges (one more edge than shares).
         case histogram(edges: [Double], [(name: String, shares: [Double])])
+        /// One upright axis per name, each with its own scale.
+        case parallel(axes: [String], [Profile])
     }
 
     package enum HorizontalAxis: Sendable {
@@ -27,12 +51,17 @@ package struct Chart: Sendable {
         case time
     }
 
+    /// Colours of the palette; series beyond it begin again.
+    package static let colorCount = 10
+
     package var title: String
     package var xLabel: String
     package var yLabel: String
     package var horizontal: HorizontalAxis
     package var isLogarithmic: Bool
     package var shape: Shape
+    /// In units of the drawing, which is scaled to the room there is.
+    package var size = (width: 480, height: 260)
 
     package init(
         title: String, xLabel: String = "", yLabel: String = "", horizontal: HorizontalAxis = .number, isLogarithmic: Bool = false,
@@ -49,24 +78,30 @@ package struct Chart: Sendable {
     /// A figure with the title as its caption.
     package func render() -> HTML {
         let drawing = ChartDrawing(chart: self)
-        let names = legend
-        let entries =
-            names.count > 1
-            ? names.enumerated().map { index, name -> HTML in
-                "<span class=\"tag\"><span style=\"color:var(--c\(index % 6))\">■</span> \(name)</span>"
-            } : []
+        let entries = legend
+        let names: HTML = entries.count > 1 ? "<div class=\"legend\">\(entries.map { entry($0) })</div>" : .empty
         return """
             <figure><figcaption>\(title)</figcaption>
-            <svg viewBox="0 0 \(ChartDrawing.width) \(ChartDrawing.height)" role="img" aria-label="\(title)">\(drawing.body)</svg>\(entries)</figure>
+            <svg class="chart" viewBox="0 0 \(size.width) \(size.height)" role="img" aria-label="\(title)">\(drawing.body)</svg>\(names)</figure>
 
             """
     }
 
-    private var legend: [String] {
+    private typealias Entry = (name: String, color: Int, target: String?)
+
+    private func entry(_ entry: Entry) -> HTML {
+        let mark: HTML = "<i class=\"c\(entry.color % Self.colorCount)\">■</i>"
+        return entry.target.map { "<a href=\"\($0)\" title=\"\(entry.name)\">\(mark)\(entry.name)</a>" }
+            ?? "<span title=\"\(entry.name)\">\(mark)\(entry.name)</span>"
+    }
+
+    private var legend: [Entry] {
         switch shape {
-        case .points(_, let series): series.map(\.name)
+        case .points(_, let series):
+            series.enumerated().filter { !$1.isFaint }.map { ($1.name, $1.color ?? $0, $1.target) }
         case .bars: []
-        case .histogram(_, let samples): samples.map(\.name)
+        case .histogram(_, let samples): samples.enumerated().map { ($1.name, $0, nil) }
+        case .parallel(_, let profiles): profiles.count <= Self.colorCount ? profiles.map { ($0.name, $0.color, nil) } : []
         }
     }
 }

@@ -25,7 +25,7 @@ package struct TableMarkup: Sendable {
     }
 
     package func render() -> HTML {
-        guard !rows.isEmpty else { return "<p class=\"dim\">\(whenEmpty)</p>" }
+        guard !rows.isEmpty else { return "<p class=\"empty\">\(whenEmpty)</p>" }
         let head = columns.map { column -> HTML in
             column.isNumeric ? "<th scope=\"col\" class=\"number\">\(column.title)</th>" : "<th scope=\"col\">\(column.title)</th>"
         }

@@ -31,8 +31,7 @@ enum Failure {
         if let error = error as? TrackingError { return answer(error) }
         switch (error as? RequestError)?.status {
         case .notFound:
-            let page = Page(title: "Not found", navigation: Pages.navigation, body: "<p>There is nothing at this address.</p>")
-            return .page(page, status: .notFound)
+            return .page(Pages.page("Not found", in: nil, body: "<p>There is nothing at this address.</p>"), status: .notFound)
         case .serviceUnavailable: return answer(TrackingError(.unavailable, "The request took too long"))
         case .some(let status): return answer(TrackingError(.badRequest, (error as? RequestError)?.message ?? ""), status: status)
         case nil: return nil
