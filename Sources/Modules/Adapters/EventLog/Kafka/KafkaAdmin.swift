@@ -53,12 +53,23 @@ final class KafkaAdmin: Sendable {
     func offsets(topic: String, partition: Int) async throws -> Range<Int64> {
         let handle = handle
         return try await wrapped("end offset of \(topic)") {
-            try await thread.run {
-                var low: Int64 = 0, high: Int64 = 0
-                let code = rd_kafka_query_watermark_offsets(
-                    handle.pointer, topic, Int32(clamping: partition), &low, &high, Self.timeout)
-                guard code == RD_KAFKA_RESP_ERR_NO_ERROR else { throw KafkaFailure(code) }
-                return max(0, low)..<max(0, low, high)
+            // A leader that has just moved is found by asking again.
+            var attempts = 1
+            while true {
+                do {
+                    return try await thread.run {
+                        var low: Int64 = 0, high: Int64 = 0
+                        let code = rd_kafka_query_watermark_offsets(
+                            handle.pointer, topic, Int32(clamping: partition), &low, &high, Self.timeout)
+                        guard code == RD_KAFKA_RESP_ERR_NO_ERROR else { throw KafkaFailure(code) }
+                        return max(0, low)..<max(0, low, high)
+                    }
+                } catch let failure as KafkaFailure {
+                    guard failure.isRetriable, failure.error != RD_KAFKA_RESP_ERR__TIMED_OUT, attempts < 20 else { throw failure }
+                }
+                attempts += 1
+                _ = try? await partitions(of: [topic])
+                try await Task.sleep(for: .milliseconds(100))
             }
         }
     }

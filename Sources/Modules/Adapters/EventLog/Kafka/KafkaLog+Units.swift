@@ -9,8 +9,13 @@ extension KafkaLog {
         group: String, topic: String, partition: Int, owner: String, now: EventTime.Milliseconds, timeToLive: Int64
     ) async throws -> Lease? {
         try await told("lease of \(topic)/\(partition)") {
-            try await ensureChangelog(group, partitions: try await admin.partitions(of: topic))
-            return try await leases.acquire(group: group, topic: topic, partition: partition, owner: owner)
+            let partitions = try await admin.partitions(of: topic)
+            guard partition < partitions else { throw EventLogError(.unknownTopic("\(topic)/\(partition)"), during: "lease") }
+            let isExclusive = options.isExclusive(group)
+            try await ensureChangelog(group, partitions: isExclusive ? 1 : partitions)
+            // Members of an exclusive group share the one partition of its changelog: a newcomer takes nothing away.
+            let shared = isExclusive ? Changelog.topic(of: group, prefix: options.topicPrefix) : topic
+            return try await leases.acquire(group: group, topic: topic, partition: partition, owner: owner, sharing: shared)
         }
     }
 

@@ -26,12 +26,16 @@ package struct KafkaOptions: Sendable {
     package var retention: Int64 = -1
     /// After this without a sign of life another member takes a process's partitions.
     package var sessionTimeout = Duration.seconds(10)
+    /// Beginnings of the names of groups whose work is not cut into partitions: one process does all of it.
+    package var exclusiveGroups: [String] = []
     /// How long the first contact may take.
     package var patience = Duration.seconds(30)
     package var statisticsInterval = Duration.seconds(10)
     /// Where copies of states lie, so that a restart need not read the changelogs; `nil` for none.
     package var cacheDirectory: String?
     package var logger: Logger
+
+    func isExclusive(_ group: String) -> Bool { exclusiveGroups.contains(where: group.hasPrefix) }
 
     package init(brokers: String, logger: Logger = Logger(label: "kafka")) {
         self.brokers = brokers

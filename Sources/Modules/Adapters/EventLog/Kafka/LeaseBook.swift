@@ -34,9 +34,10 @@ actor LeaseBook {
 
     /// See ``EventLog/acquire(group:topic:partition:owner:now:timeToLive:)``. The group decides; the first question waits for
     /// its answer.
-    func acquire(group: String, topic: String, partition: Int, owner: String) async throws -> Lease? {
+    /// - Parameter shared: The topic whose partitions the group shares out.
+    func acquire(group: String, topic: String, partition: Int, owner: String, sharing shared: String) async throws -> Lease? {
         let memberKey = MemberKey(group: group, topic: topic, owner: owner)
-        let membership = try membership(memberKey), key = Key(member: memberKey, partition: partition)
+        let membership = try membership(memberKey, shared), key = Key(member: memberKey, partition: partition)
         let member = membership.member
         guard await member.assigned().contains(partition) else {
             drop(key)
@@ -103,11 +104,11 @@ actor LeaseBook {
         members = [:]
     }
 
-    private func membership(_ key: MemberKey) throws -> Membership {
+    private func membership(_ key: MemberKey, _ shared: String) throws -> Membership {
         if let known = members[key] { return known }
         let open = OpenHoldings()
         let member = try GroupMember(
-            options, group: Changelog.identifier(of: key.group, prefix: options.topicPrefix), topic: key.topic,
+            options, group: Changelog.identifier(of: key.group, prefix: options.topicPrefix), topic: shared,
             onRevoke: { open.lose($0) })
         let membership = Membership(member: member, open: open)
         members[key] = membership

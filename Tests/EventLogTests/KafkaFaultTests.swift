@@ -1,0 +1,123 @@
+import CRDKafka
+import Domain
+import Foundation
+import Testing
+
+@testable import EventLog
+
+private func records(_ range: Range<Int>) -> [Domain.Record] {
+    range.map { Domain.Record(key: Array("k".utf8), value: Array("\($0)".utf8), timestamp: 1_000) }
+}
+
+extension KafkaLog {
+    fileprivate func values(_ topic: String) async throws -> [String] {
+        let end = try await endOffset(topic: topic, partition: 0)
+        var position: Int64 = 0, found: [String] = []
+        while position < end {
+            let batch = try await read(topic: topic, partition: 0, from: position, limit: 1_000)
+            found += try batch.records().map { String(decoding: $0.record.value ?? [], as: UTF8.self) }
+            position = batch.nextOffset
+        }
+        return found
+    }
+}
+
+/// Brokers that refuse, move, vanish and come back.
+@Suite struct KafkaFaultTests {
+    @Test func `records arrive once and in order while leaders move and requests fail`() async throws {
+        let cluster = try MockCluster(brokers: 2)
+        cluster.create("t", partitions: 1)
+        cluster.setLeader("t", 0, broker: 1)
+        try await cluster.withLog { log in
+            try await log.append(records(0..<10), to: "t")
+            cluster.fail(
+                .produce, with: RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION, RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION,
+                RD_KAFKA_RESP_ERR_REQUEST_TIMED_OUT, RD_KAFKA_RESP_ERR_COORDINATOR_LOAD_IN_PROGRESS)
+            try await log.append(records(10..<20), to: "t")
+            cluster.setLeader("t", 0, broker: 2)
+            cluster.fail(.fetch, with: RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION)
+            try await log.append(records(20..<30), to: "t")
+            #expect(try await log.values("t") == (0..<30).map(String.init))
+        }
+    }
+
+    @Test func `a broker that goes and comes back loses and doubles nothing`() async throws {
+        let cluster = try MockCluster()
+        cluster.create("t", partitions: 1)
+        try await cluster.withLog { log in
+            try await log.append(records(0..<10), to: "t")
+            cluster.setDown(1, true)
+            async let appended: Void = log.append(records(10..<20), to: "t")
+            try await Task.sleep(for: .milliseconds(500))
+            cluster.setDown(1, false)
+            try await appended
+            #expect(try await log.values("t") == (0..<20).map(String.init))
+        }
+    }
+
+    @Test func `a fatal error of the producer is survived by a new one, without loss or double`() async throws {
+        let cluster = try MockCluster()
+        cluster.create("t", partitions: 1)
+        try await cluster.withLog { log in
+            try await log.append(records(0..<10), to: "t")
+            cluster.fail(.produce, with: RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER)
+            try await log.append(records(10..<20), to: "t")
+            try await log.append(records(20..<30), to: "t")
+            #expect(try await log.values("t") == (0..<30).map(String.init))
+        }
+    }
+
+    @Test func `a record that is too large is named, whoever refuses it`() async throws {
+        let cluster = try MockCluster()
+        cluster.create("t", partitions: 1)
+        try await cluster.withLog { log in
+            let large = Domain.Record(key: Array("big".utf8), value: [UInt8](repeating: 7, count: 2_000_000), timestamp: 1)
+            await #expect { try await log.append(records(0..<2) + [large], to: "t") } throws: {
+                ($0 as? EventLogError)?.code == .recordTooLarge(topic: "t", key: "big", bytes: 2_000_003)
+            }
+            cluster.fail(.produce, with: RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE)
+            await #expect { try await log.append(records(0..<1), to: "t") } throws: {
+                ($0 as? EventLogError)?.code == .recordTooLarge(topic: "t", key: "k", bytes: 2)
+            }
+        }
+    }
+
+    @Test func `a coordinator that loads and transactions that overlap are waited for`() async throws {
+        let cluster = try MockCluster()
+        for topic in ["in", "out", "g.changelog"] { cluster.create(topic, partitions: 1) }
+        try await cluster.withLog {
+            $0.patience = .seconds(20)
+        } _: { log in
+            cluster.fail(.findCoordinator, with: RD_KAFKA_RESP_ERR_COORDINATOR_NOT_AVAILABLE)
+            cluster.fail(.initProducerID, with: RD_KAFKA_RESP_ERR_COORDINATOR_LOAD_IN_PROGRESS, RD_KAFKA_RESP_ERR_NOT_COORDINATOR)
+            let lease = try #require(try await log.acquire(group: "g", topic: "in", partition: 0, owner: "a", now: 0, timeToLive: 0))
+            cluster.fail(.addPartitions, with: RD_KAFKA_RESP_ERR_CONCURRENT_TRANSACTIONS, RD_KAFKA_RESP_ERR_COORDINATOR_LOAD_IN_PROGRESS)
+            cluster.fail(.endTransaction, with: RD_KAFKA_RESP_ERR_COORDINATOR_NOT_AVAILABLE)
+            try await log.commit(
+                LogUnit(
+                    group: "g", outputs: [.init(topic: "out", records: records(0..<5))],
+                    offsets: [.init(topic: "in", partition: 0, next: 5)],
+                    lease: lease))
+            #expect(try await log.values("out") == (0..<5).map(String.init))
+            #expect(try await log.savedState(group: "g", partition: 0).position(topic: "in", partition: 0) == 5)
+        }
+    }
+
+    @Test func `an owner whose producer is fenced stops`() async throws {
+        let cluster = try MockCluster()
+        for topic in ["in", "out", "g.changelog"] { cluster.create(topic, partitions: 1) }
+        try await cluster.withLog { log in
+            let lease = try #require(try await log.acquire(group: "g", topic: "in", partition: 0, owner: "a", now: 0, timeToLive: 0))
+            cluster.fail(.addPartitions, with: RD_KAFKA_RESP_ERR_PRODUCER_FENCED)
+            let unit = LogUnit(group: "g", outputs: [.init(topic: "out", records: records(0..<5))], lease: lease)
+            for _ in 0..<2 {
+                await #expect { try await log.commit(unit) } throws: {
+                    ($0 as? EventLogError)?.code == .fenced(group: "g", topic: "in", partition: 0)
+                }
+            }
+            // The group has not taken the partition away: the same process may go on under a new lease.
+            let next = try await log.acquire(group: "g", topic: "in", partition: 0, owner: "a", now: 0, timeToLive: 0)
+            #expect(next != nil && next != lease)
+        }
+    }
+}
