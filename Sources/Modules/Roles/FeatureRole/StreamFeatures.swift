@@ -1,6 +1,7 @@
 package import Domain
 package import EventLog
 package import Features
+import Foundation
 package import Logging
 
 /// Runs all partitions of all streams that this process can lease.
@@ -65,17 +66,26 @@ package actor StreamFeatures {
         }
     }
 
-    /// Processes everything that the streams hold now, all partitions side by side.
+    /// Processes everything that the streams hold now, as many partitions side by side as there are processors: more would
+    /// only hold more batches in memory.
     /// - Returns: Records processed.
     @discardableResult
     package func drain() async throws -> Int {
         var held: [FeatureWorker] = []
         for slot in slots where await slot.worker.lease != nil { held.append(slot.worker) }
         return try await withThrowingTaskGroup(of: Int.self) { [held] group in
-            for worker in held { group.addTask { try await worker.drain() } }
-            return try await group.reduce(0, +)
+            var total = 0
+            for (index, worker) in held.enumerated() {
+                if index >= Self.width { total += try await group.next() ?? 0 }
+                group.addTask { try await worker.drain() }
+            }
+            for try await count in group { total += count }
+            return total
         }
     }
+
+    /// One at least computes while another waits for its commit.
+    private static let width = max(2, ProcessInfo.processInfo.activeProcessorCount)
 
     /// Processes until the task is cancelled; what is in flight is committed first.
     package func run() async throws {

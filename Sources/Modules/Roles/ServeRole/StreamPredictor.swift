@@ -46,6 +46,8 @@ package actor StreamPredictor {
     private var renewed = ContinuousClock.now
     private var start = Start.latest
     private var isFollowing = false
+    private var isOpening = false
+    private var waiting: [CheckedContinuation<Void, Never>] = []
     private var pausedFor: ModelVersion?
 
     /// - Parameter wall: Milliseconds since the epoch, for leases and for when a prediction was asked for.
@@ -71,6 +73,14 @@ package actor StreamPredictor {
     /// - Parameter start: Counts only for partitions that this model has never read. ``Start/latest`` is where the stream stood
     ///   when the first version was there; rows before are never predicted.
     package func open(from start: Start) async throws {
+        // One at a time: the second would note a later beginning over the first one's.
+        while isOpening { await withCheckedContinuation { waiting.append($0) } }
+        isOpening = true
+        defer {
+            isOpening = false
+            for continuation in waiting { continuation.resume() }
+            waiting = []
+        }
         self.start = start
         renewed = .now
         partitions = try await log.partitions(of: topic)
