@@ -12,9 +12,12 @@ struct TradeFixture {
 
     static func expression(_ text: String) throws -> Expression { try Expression.parse(text) }
 
-    init(dedupe: Int? = 100, candleColumns: [(String, String)]? = nil, indicatorColumns: [(String, String)]? = nil, filter: String? = nil)
-        throws
-    {
+    init(
+        dedupe: Int? = 100, candleColumns: [(String, String)]? = nil, indicatorColumns: [(String, String)]? = nil, filter: String? = nil,
+        window: ViewDefinition.Window = .init(length: 60_000, grace: 5_000, gaps: .forward, maxGap: 86_400_000),
+        emit: ViewDefinition.Emit = .final, downstreamEmit: ViewDefinition.Emit = .final,
+        outliers: ViewDefinition.Outliers? = nil, minPrice: String = "> 0"
+    ) throws {
         stream = StreamDefinition(
             name: "trades", topic: "trades", key: ["pair"], time: "timestamp_ms",
             fields: [
@@ -23,24 +26,25 @@ struct TradeFixture {
             ],
             dedupe: dedupe.map { StreamDefinition.Dedupe(field: "trade_id", keep: $0) },
             require: [
-                .init(field: "price", text: "> 0", condition: try Self.expression("price > 0")),
+                .init(field: "price", text: minPrice, condition: try Self.expression("price \(minPrice)")),
                 .init(field: "quantity", text: ">= 0", condition: try Self.expression("quantity >= 0")),
             ])
         let candles = ViewDefinition(
             name: "candles", topic: "candles", from: .stream("trades"),
-            window: .init(length: 60_000, grace: 5_000, gaps: .forward, maxGap: 86_400_000),
+            window: window,
             columns: try
                 (candleColumns ?? [
                     ("open", "first(price)"), ("high", "max(price)"), ("low", "min(price)"), ("close", "last(price)"),
                     ("volume", "sum(quantity)"), ("trades", "count()"),
-                ]).map { .init(name: $0, expression: try Self.expression($1)) }, filter: nil)
+                ]).map { .init(name: $0, expression: try Self.expression($1)) }, filter: nil, emit: emit, outliers: outliers)
         let indicators = ViewDefinition(
             name: "indicators", topic: "technical_indicators", from: .view("candles"), window: nil,
             columns: try
                 (indicatorColumns ?? [
                     ("current_price", "close"), ("sma_7", "sma(close, 7)"), ("ema_7", "ema(close, 7)"),
                     ("volume_last_10_minutes", "sum_over(volume, 10)"), ("return_1", "close / lag(close, 1) - 1"),
-                ]).map { .init(name: $0, expression: try Self.expression($1)) }, filter: try filter.map(Self.expression))
+                ]).map { .init(name: $0, expression: try Self.expression($1)) }, filter: try filter.map(Self.expression),
+            emit: downstreamEmit)
         views = try CompiledViews(
             source: .stream("trades"), schema: ViewSchema(stream: stream), definitions: [candles, indicators])
     }

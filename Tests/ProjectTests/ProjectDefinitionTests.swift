@@ -35,7 +35,7 @@ struct ProjectDefinitionTests {
             .setting("serving", ["models": [["name": "small-10m"]]]).project()
         #expect(project.streams[0].topic == "trades" && project.views.map(\.topic) == ["candles", "indicators"])
         #expect(project.streams[0].dedupe == nil && project.streams[0].require.isEmpty)
-        #expect(project.views[0].window == .init(length: 60_000, grace: 0, gaps: .none, maxGap: 86_400_000))
+        #expect(project.views[0].window == .init(length: 60_000, grace: 0, gaps: .none, maxGap: 0))
         let training = try #require(project.training)
         #expect(training.task == .regression && training.metric == .mae && training.baselines == [.mean])
         #expect(training.missing == .init(numeric: .median, categorical: "UNKNOWN", rejectRowsAbove: 0.01))

@@ -22,7 +22,7 @@ import Testing
 
     private func aggregation() throws -> WindowedAggregation {
         WindowedAggregation(
-            shape: try WindowShape(length: 1_000, grace: 700, fillsGaps: true, maxGap: 9_000), calls: candle, argumentTypes: [.double])
+            shape: try WindowShape(length: 1_000, grace: 700, gaps: .forward, maxGap: 9_000), calls: candle, argumentTypes: [.double])
     }
 
     @Test(arguments: [1, 2, 7, 64, 1_000])

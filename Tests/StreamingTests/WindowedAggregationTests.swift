@@ -15,13 +15,16 @@ struct Happening: Sendable {
     enum Kind: Sendable { case event, idle, end }
 }
 
-/// A closed window in a form that is easy to compare.
+/// A row of a window in a form that is easy to compare.
 struct Row: Equatable, CustomStringConvertible {
     var key: Int
     var start: Int64
+    var end: Int64
     var synthetic = false
+    var mark: RowMark = []
     var cells: [Value]
-    var description: String { "\(key)@\(start)\(synthetic ? "~" : "")\(cells)" }
+    var isFinal: Bool { !mark.contains(.partial) }
+    var description: String { "\(key)@\(start)-\(end)\(synthetic ? "~" : "")\(mark.isEmpty ? "" : "!\(mark.rawValue)")\(cells)" }
 }
 
 let candle: [AggregateCall] = [
@@ -31,15 +34,15 @@ let candle: [AggregateCall] = [
     AggregateCall(kind: .count, argument: nil, type: .int),
 ]
 
-/// Runs happenings through an aggregation in batches of `size`, offsets counting up.
-func run(
-    _ happenings: [Happening], _ aggregation: inout WindowedAggregation, batches size: Int = .max, from first: Int = 0
-) -> (rows: [Row], late: [(index: Int, lateBy: Int64)]) {
-    var rows: [Row] = [], late: [(Int, Int64)] = []
+/// Runs happenings through windows in batches of `size`, offsets counting up.
+func run<Windows: KeyedWindows>(
+    _ happenings: [Happening], _ windows: inout Windows, batches size: Int = .max, from first: Int = 0
+) -> (rows: [Row], late: [(index: Int, lateBy: Int64, start: Int64)]) {
+    var rows: [Row] = [], late: [(Int, Int64, Int64)] = []
     var start = 0
     while start < happenings.count {
         let batch = happenings[start..<min(happenings.count, size == .max ? happenings.count : start + size)]
-        aggregation.growKeys(to: (batch.map(\.key).max() ?? 0) + 1)
+        windows.growKeys(to: (batch.map(\.key).max() ?? 0) + 1)
         let events = batch.filter { $0.kind == .event }
         var row = 0
         let steps = batch.enumerated().map { index, happening in
@@ -52,14 +55,14 @@ func run(
             case .end: return WindowStep(.end, key: happening.key, time: happening.time, offset: offset)
             }
         }
-        let closed = aggregation.process(steps, arguments: [Column("x", doubles: events.map(\.value))])
+        let closed = windows.process(steps, arguments: [Column("x", doubles: events.map(\.value))])
         for index in 0..<closed.count {
             rows.append(
                 Row(
-                    key: closed.keys[index], start: closed.starts[index], synthetic: closed.synthetic[index],
-                    cells: closed.results.map { $0[index] }))
+                    key: closed.keys[index], start: closed.starts[index], end: closed.ends[index], synthetic: closed.synthetic[index],
+                    mark: closed.marks?[index] ?? [], cells: closed.results.map { $0[index] }))
         }
-        late += closed.late.map { (first + start + $0.step, $0.lateBy) }
+        late += closed.late.map { (first + start + $0.step, $0.lateBy, $0.windowStart) }
         start += batch.count
     }
     return (rows, late)
@@ -69,7 +72,7 @@ func run(
     private func aggregation(
         length: Int64 = 1_000, grace: Int64 = 0, fill: Bool = false, maxGap: Int64 = 100_000, calls: [AggregateCall] = candle
     ) throws -> WindowedAggregation {
-        let shape = try WindowShape(length: length, grace: grace, fillsGaps: fill, maxGap: maxGap)
+        let shape = try WindowShape(length: length, grace: grace, gaps: fill ? .forward : .none, maxGap: maxGap)
         return WindowedAggregation(shape: shape, calls: calls, argumentTypes: [.double])
     }
 
@@ -178,7 +181,7 @@ func run(
     }
 
     @Test func `an integer sum that leaves 64 bits is null and counted`() throws {
-        let shape = try WindowShape(length: 1_000, grace: 0, fillsGaps: false, maxGap: 0)
+        let shape = try WindowShape(length: 1_000, grace: 0, gaps: .none)
         var windows = WindowedAggregation(
             shape: shape, calls: [AggregateCall(kind: .sum, argument: 0, type: .int)], argumentTypes: [.int])
         windows.growKeys(to: 1)
@@ -194,7 +197,7 @@ func run(
     @Test(arguments: [(0, 0), (-1, 0), (WindowShape.limit + 1, 0)] as [(Int64, Int64)])
     func `a window length must be positive and sane`(length: Int64, grace: Int64) {
         #expect(throws: WindowShape.Error.invalidLength(length)) {
-            try WindowShape(length: length, grace: grace, fillsGaps: false, maxGap: 0)
+            try WindowShape(length: length, grace: grace, gaps: .none)
         }
     }
 }

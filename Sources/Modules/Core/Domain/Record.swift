@@ -48,6 +48,12 @@ package enum HeaderName {
     package static let lateBy = "late_by_ms"
     /// The view that found a record late.
     package static let view = "mlops-view"
+    /// Start of the window that a record was late for, or that a tombstone of a view takes back; milliseconds, decimal.
+    package static let windowStart = "mlops-window-start"
+    /// End of the window that a tombstone takes back.
+    package static let windowEnd = "mlops-window-end"
+    /// Why a row is in a `.quarantine` topic.
+    package static let quarantineReason = "mlops-quarantine-reason"
 }
 
 /// What a record with the header ``HeaderName/tick`` says about its key. Its timestamp is the event time meant.

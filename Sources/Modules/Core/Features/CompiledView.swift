@@ -1,11 +1,13 @@
+import Domain
 package import Expressions
 package import Streaming
+import Table
 
 /// A view definition resolved against its input: what the engine runs, without state.
 package struct CompiledView: Sendable {
     package enum Program: Sendable {
         case rows(RowProgram)
-        case windows(WindowShape, AggregateProgram, filter: RowProgram?)
+        case windows(WindowRule, AggregateProgram, filter: RowProgram?)
     }
 
     package enum Error: Swift.Error, Equatable {
@@ -17,6 +19,8 @@ package struct CompiledView: Sendable {
         case windowWithoutKey
         /// A declared column has the name of a key or metadata column.
         case reservedName(String)
+        /// Outliers are looked for in a column that there is not, or that is no number.
+        case noNumber(String)
     }
 
     package let definition: ViewDefinition
@@ -28,17 +32,18 @@ package struct CompiledView: Sendable {
         self.definition = definition
         self.input = input
         let columns = definition.columns.map { (name: $0.name, expression: $0.expression) }
+        let flag: Schema = definition.outliers?.flagColumn.map { [($0, .bool)] } ?? []
         if let window = definition.window {
             if case .view = definition.from { throw .windowOverView }
             guard !input.key.isEmpty else { throw .windowWithoutKey }
-            let shape = try Self.shape(window)
+            let rule = try Self.rule(window)
             let aggregate = try Self.checked { () throws(ExpressionError) in
                 try AggregateProgram(columns: columns, schema: input.columns)
             }
-            schema = ViewSchema(key: input.key, declared: aggregate.outputs, metadata: .window)
+            schema = ViewSchema(key: input.key, declared: aggregate.outputs + flag, metadata: .window)
             var filter: RowProgram?
             if let expression = definition.filter {
-                let rows = schema.columns
+                let rows = ViewSchema(key: input.key, declared: aggregate.outputs, metadata: .window).columns
                 let program = try Self.checked { () throws(ExpressionError) in
                     try RowProgram(columns: [], filter: expression, schema: rows)
                 }
@@ -48,29 +53,27 @@ package struct CompiledView: Sendable {
                 }
                 filter = program
             }
-            program = .windows(shape, aggregate, filter: filter)
+            program = .windows(rule, aggregate, filter: filter)
         } else {
             let rows = try Self.checked { () throws(ExpressionError) in
                 try RowProgram(columns: columns, filter: definition.filter, schema: input.columns)
             }
-            schema = ViewSchema(key: input.key, declared: rows.outputs, metadata: input.metadata)
+            schema = ViewSchema(key: input.key, declared: rows.outputs + flag, metadata: input.metadata)
             program = .rows(rows)
         }
         let reserved = Set(schema.metadata.columns.map(\.name))
         for output in schema.declared where reserved.contains(output.name) { throw .reservedName(output.name) }
+        guard let outliers = definition.outliers else { return }
+        if let name = flag.first?.name, schema.columns.count(where: { $0.name == name }) > 1 { throw .reservedName(name) }
+        guard schema.declared.contains(where: { $0.name == outliers.column && $0.type.isNumeric }) else { throw .noNumber(outliers.column) }
     }
 
     private static func checked<T>(_ body: () throws(ExpressionError) -> T) throws(Error) -> T {
         do throws(ExpressionError) { return try body() } catch { throw .expression(error) }
     }
 
-    private static func shape(_ window: ViewDefinition.Window) throws(Error) -> WindowShape {
-        do throws(WindowShape.Error) {
-            return try WindowShape(
-                length: window.length, grace: window.grace, fillsGaps: window.gaps == .forward, maxGap: window.maxGap)
-        } catch {
-            throw .window(error)
-        }
+    private static func rule(_ window: ViewDefinition.Window) throws(Error) -> WindowRule {
+        do throws(WindowShape.Error) { return try window.rule() } catch { throw .window(error) }
     }
 }
 

@@ -39,6 +39,10 @@ package enum DefinitionHash {
                 if known[output.name] == nil { known[output.name] = hash }
             }
         }
+        guard let outliers = view.definition.outliers, let hash = own[outliers.column] else { return own }
+        let judged = ContentHash(of: hash.hex + "\n" + outliers.canonical)
+        if let flag = outliers.flagColumn { own[flag] = judged }
+        if outliers.action == .null { own[outliers.column] = judged }
         return own
     }
 
@@ -57,10 +61,10 @@ package enum DefinitionHash {
 
     private static func rowsHash(of view: ViewDefinition, parent: ContentHash) -> ContentHash {
         var parts = [parent.hex]
-        if let window = view.window {
-            parts.append("window \(window.length) \(window.grace) \(window.gaps.rawValue) \(window.maxGap)")
-        }
+        if let window = view.window { parts.append(window.canonical) }
         if let filter = view.filter { parts.append("where \(filter.definition)") }
+        // What is held back is missing from the rows that views of this one look back on.
+        if let outliers = view.outliers, outliers.action == .quarantine { parts.append(outliers.canonical) }
         return ContentHash(of: parts.joined(separator: "\n"))
     }
 

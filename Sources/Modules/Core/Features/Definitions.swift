@@ -1,4 +1,3 @@
-package import Domain
 package import Expressions
 package import Table
 
@@ -81,27 +80,12 @@ package struct ViewDefinition: Sendable {
         case table(String)
     }
 
-    package struct Window: Sendable, Hashable {
-        package enum Gaps: String, Sendable {
-            /// Silent windows are not rows.
-            case none
-            /// A silent window becomes a flat row that carries the last value on and is marked `synthetic`.
-            case forward
-        }
-
-        package let length: EventTime.Milliseconds
-        /// How long after its end a window still accepts events.
-        package let grace: EventTime.Milliseconds
-        package let gaps: Gaps
-        /// A silence longer than this is not filled beyond it.
-        package let maxGap: EventTime.Milliseconds
-
-        package init(length: EventTime.Milliseconds, grace: EventTime.Milliseconds, gaps: Gaps, maxGap: EventTime.Milliseconds) {
-            self.length = length
-            self.grace = grace
-            self.gaps = gaps
-            self.maxGap = maxGap
-        }
+    /// When rows of a window come.
+    package enum Emit: String, Sendable, CaseIterable {
+        /// Once, when the window has closed.
+        case final
+        /// With every accepted event too, `is_final` being false until the window has closed.
+        case current
     }
 
     package struct NamedExpression: Sendable {
@@ -122,8 +106,15 @@ package struct ViewDefinition: Sendable {
     package let window: Window?
     package let columns: [NamedExpression]
     package let filter: Expression?
+    package let emit: Emit
+    package let outliers: Outliers?
 
-    package init(name: String, topic: String, from: Input, window: Window?, columns: [NamedExpression], filter: Expression?) {
+    package init(
+        name: String, topic: String, from: Input, window: Window?, columns: [NamedExpression], filter: Expression?, emit: Emit = .final,
+        outliers: Outliers? = nil
+    ) {
+        self.emit = emit
+        self.outliers = outliers
         self.name = name
         self.topic = topic
         self.from = from

@@ -2,10 +2,11 @@ import Domain
 
 /// The saved form of an engine's state: entries of a key–value namespace.
 ///
-/// Keys are a JSON array: `["meta"]`, `["key", entity parts…]`, `["view", name, entity]`, `["dedupe", entity, part]`.
+/// Keys are a JSON array: `["meta"]`, `["key", entity]`, `["view", name, entity]`, `["shared", view]` for what the entities
+/// of a view have in common, `["outliers", name, entity]`, `["dedupe", entity, part]`.
 package enum EngineState {
     /// Raised when entries are written differently from before.
-    package static var formatVersion: String { "1" }
+    package static var formatVersion: String { "2" }
 
     package enum Error: Swift.Error, Equatable, CustomStringConvertible {
         /// The state was written by another format of this program.

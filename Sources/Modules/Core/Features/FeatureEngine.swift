@@ -21,7 +21,7 @@ package struct FeatureEngine: Sendable {
         self.views = views
         hashes = DefinitionHash.columns(of: views, stream: stream)
         intake = try StreamIntake(stream)
-        operators = views.views.map(ViewOperator.init)
+        operators = views.views.enumerated().map { ViewOperator($1, position: $0) }
     }
 
     package var pendingCount: Int { intake.pendingCount }
@@ -79,8 +79,15 @@ package struct FeatureEngine: Sendable {
         for index in operators.indices {
             let name = operators[index].view.definition.name
             let keys = intake.keys
+            func path(_ kind: String, _ key: Int) -> [UInt8] {
+                JSONText.array([.string(kind), .string(name), .string(keys.entities[key].description)])
+            }
             operators[index].takeChanges { key, bytes in
-                entries.append((JSONText.array([.string("view"), .string(name), .string(keys.entities[key].description)]), bytes))
+                entries.append((path("view", key), bytes))
+            } shared: { bytes in
+                entries.append((JSONText.array([.string("shared"), .string(name)]), bytes))
+            } outliers: { key, bytes in
+                entries.append((path("outliers", key), bytes))
             }
         }
         return entries
@@ -88,6 +95,7 @@ package struct FeatureEngine: Sendable {
 
     private func partsBytes(_ number: Int) -> [UInt8] {
         var writer = BinaryWriter()
+        writer.write(count: number)
         writer.write(count: intake.keys.parts[number].count)
         for part in intake.keys.parts[number] { writer.write(part) }
         return writer.bytes
@@ -106,24 +114,42 @@ package struct FeatureEngine: Sendable {
         try EngineState.check(meta, against: hashes)
         hasSavedMeta = true
         var numbers: [String: Int] = [:]
-        for (path, bytes) in saved where path[0] == "key" && path.count == 2 { numbers[path[1]] = try restoreKey(bytes) }
+        for key in try Self.keys(saved) { numbers[key.entity] = try restoreKey(key.parts) }
         savedKeys = intake.keys.count
-        for (path, bytes) in saved where path[0] == "view" && path.count == 3 {
+        for (path, bytes) in saved where (path[0] == "view" || path[0] == "outliers") && path.count == 3 {
             guard let index = operators.firstIndex(where: { $0.view.definition.name == path[1] }), let key = numbers[path[2]] else {
                 throw .damaged(view: path[1])
             }
-            try operators[index].restore(key: key, bytes: bytes)
+            if path[0] == "view" {
+                try operators[index].restore(key: key, bytes: bytes)
+            } else {
+                try operators[index].restore(outliersOf: key, bytes: bytes)
+            }
+        }
+        for (path, bytes) in saved where path[0] == "shared" && path.count == 2 {
+            guard let index = operators.firstIndex(where: { $0.view.definition.name == path[1] }) else { throw .damaged(view: path[1]) }
+            try operators[index].restore(shared: bytes)
         }
         for (entity, number) in numbers { try restoreDeduplication(entity, number, saved) }
     }
 
-    private mutating func restoreKey(_ bytes: [UInt8]) throws(EngineState.Error) -> Int {
-        var reader = BinaryReader(bytes)
-        do {
-            var parts: [Value] = []
-            for _ in 0..<(try reader.readCount()) { parts.append(try reader.readValue()) }
-            return try intake.restoreKey(parts)
-        } catch { throw .damaged(view: "the key table") }
+    /// The saved entities in the order of their numbers: they get the same ones again.
+    private static func keys(_ saved: [[String]: [UInt8]]) throws(EngineState.Error) -> [(entity: String, parts: [Value])] {
+        var keys: [(number: Int64, entity: String, parts: [Value])] = []
+        for (path, bytes) in saved where path[0] == "key" && path.count == 2 {
+            do throws(BinaryReader.Damaged) {
+                var reader = BinaryReader(bytes)
+                let number = try reader.readInt()
+                var parts: [Value] = []
+                for _ in 0..<(try reader.readCount()) { parts.append(try reader.readValue()) }
+                keys.append((number, path[1], parts))
+            } catch { throw .damaged(view: "the key table") }
+        }
+        return keys.sorted { $0.number < $1.number }.map { ($0.entity, $0.parts) }
+    }
+
+    private mutating func restoreKey(_ parts: [Value]) throws(EngineState.Error) -> Int {
+        do { return try intake.restoreKey(parts) } catch { throw .damaged(view: "the key table") }
     }
 
     private mutating func restoreDeduplication(

@@ -6,25 +6,32 @@ import Table
 /// One running view: its compiled form with the state of every entity.
 struct ViewOperator: Sendable {
     let view: CompiledView
-    private var windows: WindowedAggregation?
+    /// Its place among the compiled views.
+    private let position: Int
+    private var windows: (any KeyedWindows)?
+    private var outliers: OutlierFilter?
     private var states: [RowProgram.State] = []
     private let filterState: [RowProgram.State]
     /// Entities whose state a batch has touched since it was last saved.
     private var dirty: Set<Int> = []
 
-    init(_ view: CompiledView) {
+    init(_ view: CompiledView, position: Int) {
         self.view = view
+        self.position = position
+        let columns = view.schema.declared.map(\.name).filter { $0 != view.definition.outliers?.flagColumn }
+        outliers = view.definition.outliers.map { OutlierFilter($0, lastColumn: columns.last ?? "") }
         switch view.program {
         case .rows: filterState = []
-        case .windows(let shape, let program, let filter):
-            windows = WindowedAggregation(shape: shape, calls: program.calls, argumentTypes: program.argumentTypes)
+        case .windows(let rule, let program, let filter):
+            windows = rule.windows(
+                emitsCurrent: view.definition.emit == .current, calls: program.calls, argumentTypes: program.argumentTypes)
             filterState = filter.map { [$0.initialState()] } ?? []
         }
     }
 
-    /// Rows of a windowed view that an event batch closes.
+    /// Rows of a windowed view that an event batch leads to.
     mutating func process(_ batch: EventBatch, keys: KeyIndex, output: inout EngineOutput) -> ViewRows {
-        guard case .windows(let shape, let program, let filter) = view.program, var windows else {
+        guard case .windows(_, let program, let filter) = view.program, var windows else {
             return process(ViewRows(table: batch.events, keyOfRow: batch.keyOfRow), keys: keys, output: &output)
         }
         self.windows = nil  // Keep the only reference: the state below must not be copied.
@@ -38,53 +45,103 @@ struct ViewOperator: Sendable {
                     view: view.definition.name, offset: batch.steps[late.step].offset, windowStart: late.windowStart, lateBy: late.lateBy))
         }
         for step in batch.steps { dirty.insert(step.key) }
+        // Time that keys share closes windows of keys that no step was about.
+        dirty.formUnion(closed.keys)
         self.windows = windows
 
-        let ends = closed.starts.map { $0 + shape.length }
+        let isFinal = closed.marks.map { $0.map { !$0.contains(.partial) } } ?? [Bool](repeating: true, count: closed.count)
         let metadata = [
-            Column("window_start_ms", .int(closed.starts)), Column("window_end_ms", .int(ends)),
-            Column("is_final", .bool([Bool](repeating: true, count: closed.count))), Column("synthetic", .bool(closed.synthetic)),
+            Column("window_start_ms", .int(closed.starts)), Column("window_end_ms", .int(closed.ends)),
+            Column("is_final", .bool(isFinal)), Column("synthetic", .bool(closed.synthetic)),
         ]
         let declared = program.finish(closed.results, overflows: &output.overflows)
-        let rows = assemble(declared, metadata: metadata, keyOfRow: closed.keys, keys: keys)
-        guard let filter else { return rows }
+        let rows = assemble(declared, metadata: metadata, keyOfRow: closed.keys, marks: closed.marks, keys: keys)
+        guard let filter else { return judged(rows, keys, &output) }
         var states = filterState
         let everyRow = [Int](repeating: 0, count: rows.count)
-        return rows.filtered(filter.evaluate(rows.table, keyOfRow: everyRow, states: &states).keep)
+        return judged(rows.filtered(filter.evaluate(rows.table, keyOfRow: everyRow, states: &states).keep), keys, &output)
+    }
+
+    /// The rows that are no outliers.
+    private mutating func judged(_ rows: ViewRows, _ keys: KeyIndex, _ output: inout EngineOutput) -> ViewRows {
+        guard let (rows, held) = outliers?.apply(rows, keys: keys.count) else { return rows }
+        if let held { output.held.append((position, held)) }
+        return rows
     }
 
     /// Rows of a view that makes one row per input row.
     mutating func process(_ input: ViewRows, keys: KeyIndex, output: inout EngineOutput) -> ViewRows {
         guard case .rows(let program) = view.program else { return input }
+        let input = view.definition.emit == .current ? input : input.finalOnly
         while states.count < max(1, keys.count) { states.append(program.initialState()) }
-        let (columns, keep) = program.evaluate(
-            input.table, keyOfRow: input.keyOfRow, states: &states, overflows: &output.overflows)
-        if program.hasState { dirty.formUnion(input.keyOfRow) }
+        let (columns, keep) = evaluate(program, input, overflows: &output.overflows)
         let metadata = view.schema.metadata.columns.compactMap { input.table[$0.name] }
-        return assemble(columns, metadata: metadata, keyOfRow: input.keyOfRow, keys: keys).filtered(keep)
+        let rows = assemble(columns, metadata: metadata, keyOfRow: input.keyOfRow, marks: input.marks, keys: keys)
+        return judged(rows.filtered(keep), keys, &output)
+    }
+
+    private mutating func evaluate(_ program: RowProgram, _ input: ViewRows, overflows: inout Int) -> (columns: [Column], keep: [Bool]?) {
+        if program.hasState { dirty.formUnion(input.keyOfRow) }
+        guard program.hasState, let marks = input.marks, marks.contains(where: { $0.contains(.partial) }) else {
+            return program.evaluate(input.table, keyOfRow: input.keyOfRow, states: &states, overflows: &overflows)
+        }
+        // Stretches of final rows move the state on; a partial row looks at a copy of it.
+        var columns: [[Column]] = [], keep: [Bool] = []
+        var start = 0
+        repeat {
+            let isPartial = start < marks.count && marks[start].contains(.partial)
+            let end = marks[start...].firstIndex { $0.contains(.partial) != isPartial } ?? marks.count
+            let table = input.table.slice(start..<end), rowKeys = Array(input.keyOfRow[start..<end])
+            let part: (columns: [Column], keep: [Bool]?)
+            if isPartial {
+                var copies = rowKeys.map { states[$0] }
+                part = program.evaluate(table, keyOfRow: Array(rowKeys.indices), states: &copies, overflows: &overflows)
+            } else {
+                part = program.evaluate(table, keyOfRow: rowKeys, states: &states, overflows: &overflows)
+            }
+            columns.append(part.columns)
+            keep += part.keep ?? Array(repeating: true, count: rowKeys.count)
+            start = end
+        } while start < marks.count
+        return (program.outputs.indices.map { index in Self.joined(columns.map { $0[index] }) }, keep)
+    }
+
+    private static func joined(_ parts: [Column]) -> Column {
+        var builder = ColumnBuilder(parts[0].name, parts[0].type)
+        for part in parts { builder.append(contentsOf: part) }
+        return builder.finish()
     }
 
     /// Puts key, declared and metadata columns together in the schema's order.
-    private func assemble(_ declared: [Column], metadata: [Column], keyOfRow: [Int], keys: KeyIndex) -> ViewRows {
+    private func assemble(
+        _ declared: [Column], metadata: [Column], keyOfRow: [Int], marks: [RowMark]?, keys: KeyIndex
+    ) -> ViewRows {
         let names = Set(declared.map(\.name))
         let key = keys.columns(for: keyOfRow, types: view.schema.key.map(\.type)).filter { !names.contains($0.name) }
         // Lengths agree by construction and the names were checked when the view was compiled.
         let table = (try? Table(key + declared + metadata)) ?? Table.empty
-        return ViewRows(table: table, keyOfRow: keyOfRow)
+        return ViewRows(table: table, keyOfRow: keyOfRow, marks: marks)
     }
 
     // MARK: State
 
-    mutating func takeChanges(_ add: (_ key: Int, _ bytes: [UInt8]) -> Void) {
+    /// The state of what changed since the last call: of entities, what they share, and of each what outliers are told by.
+    mutating func takeChanges(
+        key addKey: (_ key: Int, _ bytes: [UInt8]) -> Void, shared addShared: ([UInt8]) -> Void,
+        outliers addOutliers: (_ key: Int, _ bytes: [UInt8]) -> Void
+    ) {
+        outliers?.takeChanges(addOutliers)
+        guard !dirty.isEmpty else { return }
         for key in dirty {
             if let windows {
                 var writer = BinaryWriter()
                 windows.encodeKey(key, into: &writer)
-                add(key, writer.bytes)
+                addKey(key, writer.bytes)
             } else {
-                add(key, states[key].encode())
+                addKey(key, states[key].encode())
             }
         }
+        if let shared = windows?.encodeShared() { addShared(shared) }
         dirty.removeAll(keepingCapacity: true)
     }
 
@@ -100,12 +157,14 @@ struct ViewOperator: Sendable {
         while states.count <= key { states.append(program.initialState()) }
         do throws(ExpressionError) { states[key] = try program.decodeState(bytes) } catch { throw .damaged(view: view.definition.name) }
     }
-}
 
-extension ViewRows {
-    func filtered(_ keep: [Bool]?) -> ViewRows {
-        guard let keep, keep.contains(false) else { return self }
-        let rows = keep.indices.filter { keep[$0] }
-        return ViewRows(table: table.gathered(rows), keyOfRow: rows.map { keyOfRow[$0] })
+    mutating func restore(outliersOf key: Int, bytes: [UInt8]) throws(EngineState.Error) {
+        do throws(BinaryReader.Damaged) { try outliers?.restore(key: key, bytes: bytes) } catch {
+            throw .damaged(view: view.definition.name)
+        }
+    }
+
+    mutating func restore(shared bytes: [UInt8]) throws(EngineState.Error) {
+        do throws(BinaryReader.Damaged) { try windows?.decodeShared(bytes) } catch { throw .damaged(view: view.definition.name) }
     }
 }

@@ -1,4 +1,5 @@
 package import Domain
+package import Streaming
 package import Table
 
 /// Rows that a view produced in one batch, in order; per entity that is the order of time.
@@ -7,12 +8,39 @@ package struct ViewRows: Sendable {
     package let table: Table
     /// Per row, the number of its entity; all zero when rows have none.
     package let keyOfRow: [Int]
+    /// Per row, what it is besides a final one and its entity's newest; `nil` when all rows are just that.
+    package let marks: [RowMark]?
 
     package var count: Int { keyOfRow.count }
 
-    package init(table: Table, keyOfRow: [Int]) {
+    package init(table: Table, keyOfRow: [Int], marks: [RowMark]? = nil) {
         self.table = table
         self.keyOfRow = keyOfRow
+        self.marks = marks
+    }
+
+    package func mark(_ row: Int) -> RowMark { marks?[row] ?? [] }
+
+    /// The rows for which `keep` is true; a removed one always stays, so that whoever saw it learns of it.
+    func filtered(_ keep: [Bool]?) -> ViewRows {
+        guard let keep, keep.contains(false) else { return self }
+        return gathered(keep.indices.filter { keep[$0] || mark($0).contains(.removed) })
+    }
+
+    package func gathered(_ rows: [Int]) -> ViewRows {
+        ViewRows(table: table.gathered(rows), keyOfRow: rows.map { keyOfRow[$0] }, marks: marks.map { marks in rows.map { marks[$0] } })
+    }
+
+    /// The rows without those that were taken back.
+    package var present: ViewRows {
+        guard let marks else { return self }
+        return gathered(marks.indices.filter { !marks[$0].contains(.removed) })
+    }
+
+    /// The rows that stay what they are.
+    var finalOnly: ViewRows {
+        guard let marks else { return self }
+        return gathered(marks.indices.filter { !marks[$0].contains(.partial) })
     }
 
     /// The record timestamps of the rows.
@@ -31,6 +59,8 @@ package struct EngineOutput: Sendable {
     /// Late events, with the view that found them late.
     package var late: [LateRecord] = []
     package var dead: [DeadRecord] = []
+    /// Rows that an outlier rule held back, with the position of their compiled view.
+    package var held: [(view: Int, rows: HeldRows)] = []
     package var accepted = 0
     package var duplicates = 0
     /// Integer sums that overflowed and became null.

@@ -25,9 +25,9 @@ enum DefinitionText {
 
     private static func lines(_ view: ViewDefinition) -> [String] {
         var lines = ["view \(view.name) from \(view.from.name)"]
-        if let window = view.window {
-            lines.append("window \(window.length) \(window.grace) \(window.gaps.rawValue) \(window.maxGap)")
-        }
+        if let window = view.window { lines.append(window.canonical) }
+        if view.emit != .final { lines.append("emit \(view.emit.rawValue)") }
+        if let outliers = view.outliers { lines.append(outliers.canonical) }
         lines += view.columns.map { "column \($0.name) \($0.expression.definition)" }
         if let filter = view.filter { lines.append("where \(filter.definition)") }
         return lines

@@ -42,7 +42,8 @@ extension ProjectDefinition {
         }
         let viewSections = names.views.compactMap { ViewSection($0.key, $0.value, topicPrefix: prefix, &reader) }
         for view in viewSections {
-            claims.claim(view.topic, suffixes: [".latest"], owner: "the view \"\(view.name)\"", view.topicItem ?? view.item, &reader)
+            let suffixes = view.outliers?.action == .quarantine ? [".latest", ".quarantine"] : [".latest"]
+            claims.claim(view.topic, suffixes: suffixes, owner: "the view \"\(view.name)\"", view.topicItem ?? view.item, &reader)
         }
         let views = ViewResolution(
             viewSections, streams: streamsByName, tables: Dictionary(tables.map { ($0.name, $0) }, uniquingKeysWith: { $1 }),

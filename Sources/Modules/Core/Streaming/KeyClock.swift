@@ -1,6 +1,6 @@
-package import Domain
+import Domain
 
-/// What one key knows about time: how far it has come, and which of its windows are open.
+/// What one key knows about time: how far it has come, and which of its aligned windows are open.
 struct KeyClock: Sendable, Equatable {
     struct Open: Sendable, Equatable {
         let start: EventTime.Milliseconds
@@ -10,7 +10,7 @@ struct KeyClock: Sendable, Equatable {
 
     /// The greatest event time seen, ticks included. Never moves back.
     private(set) var latest: EventTime.Milliseconds?
-    /// End of the newest window that has closed; windows that start before it never open again.
+    /// Start of the window after the newest one that has closed; windows that start before it never open again.
     private(set) var closedThrough: EventTime.Milliseconds?
     /// End of the newest closed window that held an event: where the present silence began.
     private(set) var silentSince: EventTime.Milliseconds?
@@ -24,21 +24,36 @@ struct KeyClock: Sendable, Equatable {
         latest = max(latest ?? time, time)
     }
 
-    /// How late an event would be for its window, or `nil` when the window still takes it.
-    func lateness(of time: EventTime.Milliseconds, start: EventTime.Milliseconds, _ shape: WindowShape) -> Int64? {
-        guard let latest else { return nil }
-        let isBehind = start + shape.length + shape.grace <= latest || start < closedThrough ?? .min
-        return isBehind ? max(0, latest - shape.grace - time) : nil
+    /// Whether the window that starts at `start` takes no more events.
+    func isClosed(_ start: EventTime.Milliseconds, _ shape: WindowShape) -> Bool {
+        guard let latest else { return false }
+        return start + shape.length + shape.grace <= latest || start < closedThrough ?? .min
+    }
+
+    /// Whether a window may still be filled once time has moved on.
+    func isFilling(_ shape: WindowShape) -> Bool {
+        guard shape.fillsGaps, let closedThrough, let silentSince else { return false }
+        return closedThrough + shape.length - silentSince <= shape.maxGap
     }
 
     /// The slot of the window that starts at `start`; `make` provides one when the window opens.
     mutating func slot(at start: EventTime.Milliseconds, make: () -> Int) -> Int {
         if let last = open.last, last.start == start { return last.slot }
-        let position = open.firstIndex { $0.start >= start } ?? open.count
+        let position = position(of: start)
         if position < open.count, open[position].start == start { return open[position].slot }
         let slot = make()
         open.insert(Open(start: start, slot: slot), at: position)
         return slot
+    }
+
+    /// The first open window that does not start before `start`.
+    private func position(of start: EventTime.Milliseconds) -> Int {
+        var low = 0, high = open.count
+        while low < high {
+            let middle = (low + high) / 2
+            if open[middle].start < start { low = middle + 1 } else { high = middle }
+        }
+        return low
     }
 
     /// Closes what is due, oldest first, silent windows in between included.
@@ -59,8 +74,8 @@ struct KeyClock: Sendable, Equatable {
         let first = open.removeFirst()
         if shape.fillsGaps { fill(before: first.start, dueBy: .max, shape, close) }
         close(first.start, first.slot)
-        closedThrough = first.start + shape.length
-        silentSince = closedThrough
+        closedThrough = first.start + shape.step
+        silentSince = first.start + shape.length
     }
 
     /// Emits the silent windows from the newest closed one up to `bound`, as far as they are due and the silence has not
@@ -74,16 +89,13 @@ struct KeyClock: Sendable, Equatable {
             latest == .max || start + shape.length + shape.grace <= latest
         {
             close(start, nil)
-            start += shape.length
+            start += shape.step
             closedThrough = start
         }
     }
 
     func encode(into writer: inout BinaryWriter, _ values: (Int, inout BinaryWriter) -> Void) {
-        for time in [latest, closedThrough, silentSince] {
-            writer.write(time != nil)
-            writer.write(time ?? 0)
-        }
+        for time in [latest, closedThrough, silentSince] { writer.write(time: time) }
         writer.write(count: open.count)
         for window in open {
             writer.write(window.start)
@@ -94,14 +106,9 @@ struct KeyClock: Sendable, Equatable {
     init(
         from reader: inout BinaryReader, values: (inout BinaryReader) throws(BinaryReader.Damaged) -> Int
     ) throws(BinaryReader.Damaged) {
-        func time(_ reader: inout BinaryReader) throws(BinaryReader.Damaged) -> EventTime.Milliseconds? {
-            let isPresent = try reader.readBool()
-            let value = try reader.readInt()
-            return isPresent ? value : nil
-        }
-        latest = try time(&reader)
-        closedThrough = try time(&reader)
-        silentSince = try time(&reader)
+        latest = try reader.readTime()
+        closedThrough = try reader.readTime()
+        silentSince = try reader.readTime()
         for _ in 0..<(try reader.readCount()) {
             let start = try reader.readInt()
             open.append(Open(start: start, slot: try values(&reader)))
@@ -109,39 +116,16 @@ struct KeyClock: Sendable, Equatable {
     }
 }
 
-/// Epoch-aligned tumbling windows: their length, their patience and what they do about silence. All in milliseconds.
-package struct WindowShape: Sendable, Hashable {
-    package let length: EventTime.Milliseconds
-    package let grace: EventTime.Milliseconds
-    package let fillsGaps: Bool
-    package let maxGap: EventTime.Milliseconds
-
-    package enum Error: Swift.Error, Equatable {
-        /// The length was not positive, or longer than 366 days.
-        case invalidLength(EventTime.Milliseconds)
-        /// The grace was negative, or longer than 366 days.
-        case invalidGrace(EventTime.Milliseconds)
-        /// The longest gap was negative, or would be filled with more than a million rows.
-        case invalidMaxGap(EventTime.Milliseconds)
+extension BinaryWriter {
+    mutating func write(time: EventTime.Milliseconds?) {
+        write(time != nil)
+        write(time ?? 0)
     }
+}
 
-    /// The longest window and grace: leaves room for every addition to a valid event time.
-    package static var limit: EventTime.Milliseconds { 366 * 86_400_000 }
-
-    package init(
-        length: EventTime.Milliseconds, grace: EventTime.Milliseconds, fillsGaps: Bool, maxGap: EventTime.Milliseconds
-    ) throws(Error) {
-        guard length > 0, length <= Self.limit else { throw .invalidLength(length) }
-        guard grace >= 0, grace <= Self.limit else { throw .invalidGrace(grace) }
-        guard maxGap >= 0, maxGap / length <= 1_000_000 else { throw .invalidMaxGap(maxGap) }
-        self.length = length
-        self.grace = grace
-        self.fillsGaps = fillsGaps
-        self.maxGap = maxGap
-    }
-
-    /// The start of the window that contains `time`; floors, also before 1970.
-    package func start(of time: EventTime.Milliseconds) -> EventTime.Milliseconds {
-        time.flooredQuotient(by: length) * length
+extension BinaryReader {
+    mutating func readTime() throws(Damaged) -> EventTime.Milliseconds? {
+        let isPresent = try readBool(), time = try readInt()
+        return isPresent ? time : nil
     }
 }

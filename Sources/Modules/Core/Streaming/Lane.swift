@@ -14,14 +14,14 @@ struct Lane: Sendable {
     let argumentType: ValueType
     let resultType: ValueType
 
-    private(set) var counts: [Int64] = []
-    private var doubles: [Double] = []
-    private var ints: [Int64] = []
-    private var texts: [String] = []
-    private var times: [Int64] = []
-    private var offsets: [Int64] = []
+    var counts: [Int64] = []
+    var doubles: [Double] = []
+    var ints: [Int64] = []
+    var texts: [String] = []
+    var times: [Int64] = []
+    var offsets: [Int64] = []
 
-    private enum Storage { case none, doubles, ints, texts }
+    enum Storage { case none, doubles, ints, texts }
 
     init(_ call: AggregateCall, argumentType: ValueType) {
         kind = call.kind
@@ -30,7 +30,7 @@ struct Lane: Sendable {
         resultType = call.type
     }
 
-    private var storage: Storage {
+    var storage: Storage {
         if kind == .count { return .none }
         return switch argumentType {
         case .double: .doubles
@@ -40,7 +40,7 @@ struct Lane: Sendable {
         }
     }
 
-    private var isOrdered: Bool { kind == .first || kind == .last }
+    var isOrdered: Bool { kind == .first || kind == .last }
 
     /// Makes room for `slots` slots.
     mutating func grow(to slots: Int) {
@@ -152,7 +152,7 @@ struct Lane: Sendable {
 
     /// Whether an event becomes the slot's first or last; notes its place if so.
     @inline(__always)
-    private mutating func takesPlace(_ slot: Int, _ isFirst: Bool, _ time: Int64, _ offset: Int64) -> Bool {
+    mutating func takesPlace(_ slot: Int, _ isFirst: Bool, _ time: Int64, _ offset: Int64) -> Bool {
         if !isFirst {
             let held = (times[slot], offsets[slot])
             guard kind == .first ? (time, offset) < held : (time, offset) > held else { return false }

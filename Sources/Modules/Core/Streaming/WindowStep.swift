@@ -27,7 +27,7 @@ package struct WindowStep: Sendable {
     }
 }
 
-/// An event whose window had already closed.
+/// An event that came after a window it belongs to had closed.
 package struct LateEvent: Sendable, Equatable {
     /// Index of its step in the batch.
     package let step: Int
@@ -36,13 +36,30 @@ package struct LateEvent: Sendable, Equatable {
     package let lateBy: Int64
 }
 
-/// The windows that closed in a batch, in closing order; per key that is ascending start.
-package struct ClosedWindows: Sendable {
+/// What a row of a window is besides a final, newest one.
+package struct RowMark: OptionSet, Sendable, Hashable {
+    package let rawValue: UInt8
+
+    package init(rawValue: UInt8) { self.rawValue = rawValue }
+
+    /// The present state of a window that is still open.
+    package static let partial = RowMark(rawValue: 1)
+    /// The window no longer exists: it has become part of another. Its values say nothing.
+    package static let removed = RowMark(rawValue: 2)
+    /// A row of a later window of the key has been emitted before: this one is not the key's latest.
+    package static let outrun = RowMark(rawValue: 4)
+}
+
+/// The rows that windows gave in a batch, in order; the final ones of a key come in the order of their windows.
+package struct WindowRows: Sendable {
     package var keys: [Int] = []
     package var starts: [EventTime.Milliseconds] = []
-    /// Whether no event fell into the window and its values were carried on.
+    package var ends: [EventTime.Milliseconds] = []
+    /// Whether no event fell into the window and the row was made up for it.
     package var synthetic: [Bool] = []
-    /// One column per aggregate call, each with one cell per closed window.
+    /// One per row; `nil` when every row is final and the key's newest.
+    package var marks: [RowMark]?
+    /// One column per aggregate call, each with one cell per row.
     package var results: [Column] = []
     package var late: [LateEvent] = []
 

@@ -2,40 +2,42 @@ package import Domain
 package import Expressions
 package import Table
 
-/// Aggregates keyed events into epoch-aligned tumbling windows of event time.
+/// Aggregates keyed events into epoch-aligned windows of event time, tumbling or hopping.
 ///
-/// A window covers `[start, start + length)` and belongs to one key. It closes when the key's own time, the greatest
-/// event time or tick it has seen, reaches `end + grace`; an event for a closed window is late and leaves the windows
-/// unchanged. The windows of a key leave in order of their start, silent ones included when gaps are filled, and the
-/// sequence depends only on the key's own steps: not on other keys, nor on how steps are cut into batches.
+/// A window covers `[start, start + length)` and belongs to one key. It closes when time reaches `end + grace`: the key's
+/// own time, the greatest event time or tick it has seen, or that of all keys together. An event for a closed window is
+/// late for it and leaves it unchanged; other windows may take the same event. The final rows of a key leave in order of
+/// their start, silent ones included when gaps are filled.
 ///
 /// Memory is O(open windows × aggregate calls + keys).
 ///
 /// Source: T. Akidau et al., "The Dataflow Model", PVLDB 8(12), 2015, <https://doi.org/10.14778/2824032.2824076>.
-package struct WindowedAggregation: Sendable {
+package struct WindowedAggregation: KeyedWindows {
+    private typealias Closing = (key: Int, start: EventTime.Milliseconds, slot: Int?)
+
     package let shape: WindowShape
+    private let emitsCurrent: Bool
     private let calls: Int
-    /// One per call, then one `last` per argument whose value a silent window carries on.
-    private var lanes: [Lane]
+    /// One lane per call, then one `last` per argument whose value a silent window carries on.
+    private var slots: SlotTable
     /// Per call, the lane whose last value a silent window repeats; `nil` when it says zero or null.
     private let carrying: [Int?]
     private var clocks: [KeyClock] = []
+    /// `nil` when windows close by their key's time.
+    private var partition: PartitionClock?
     /// Per key and carried lane: the last value of the last window that had one.
     private var carried: [[Value]] = []
-    private var freeSlots: [Int] = []
-    private var slotCount = 0
-    /// Integer sums that left 64 bits and became null.
-    package private(set) var overflows = 0
 
-    /// - Parameters:
-    ///   - calls: The aggregates, in result order.
-    ///   - argumentTypes: Types of the columns that ``AggregateCall/argument`` indexes.
-    package init(shape: WindowShape, calls: [AggregateCall], argumentTypes: [ValueType]) {
+    package var overflows: Int { slots.overflows }
+
+    package init(shape: WindowShape, emitsCurrent: Bool = false, calls: [AggregateCall], argumentTypes: [ValueType]) {
         self.shape = shape
+        self.emitsCurrent = emitsCurrent
         self.calls = calls.count
+        partition = shape.closing == .partition ? PartitionClock() : nil
         var lanes = calls.map { Lane($0, argumentType: $0.argument.map { argumentTypes[$0] } ?? .int) }
         var carrying = [Int?](repeating: nil, count: calls.count)
-        if shape.fillsGaps {
+        if shape.gaps == .forward {
             var laneOfArgument: [Int: Int] = [:]
             for (index, call) in calls.enumerated() where [.first, .last, .min, .max, .mean].contains(call.kind) {
                 guard let argument = call.argument else { continue }
@@ -47,140 +49,170 @@ package struct WindowedAggregation: Sendable {
                 carrying[index] = laneOfArgument[argument]
             }
         }
-        self.lanes = lanes
+        slots = SlotTable(lanes)
         self.carrying = carrying
     }
 
-    /// Makes room for keys `0 ..< count`.
     package mutating func growKeys(to count: Int) {
         let missing = count - clocks.count
         guard missing > 0 else { return }
         clocks += repeatElement(KeyClock(), count: missing)
-        carried += repeatElement([Value](repeating: .null, count: lanes.count - calls), count: missing)
+        carried += repeatElement([Value](repeating: .null, count: slots.lanes.count - calls), count: missing)
     }
 
-    /// Takes a batch of steps, in log order.
-    /// - Parameter arguments: One column per argument; a step's row indexes them.
-    package mutating func process(_ steps: [WindowStep], arguments: [Column]) -> ClosedWindows {
-        var closing: [(key: Int, start: EventTime.Milliseconds, slot: Int?)] = []
-        var accepted = AcceptedEvents(capacity: steps.count)
-        var late: [LateEvent] = []
+    package mutating func process(_ steps: [WindowStep], arguments: [Column]) -> WindowRows {
+        var closing: [Closing] = []
+        var rows = RowCollector(slots.lanes.prefix(calls))
+        slots.reserve(steps.count)
         for (index, step) in steps.enumerated() {
-            if case .end = step.kind {
-                clocks[step.key].closeAll(shape) { closing.append((step.key, $0, $1)) }
-                continue
-            }
-            clocks[step.key].advance(to: step.time)
-            clocks[step.key].closeDue(shape) { closing.append((step.key, $0, $1)) }
-            if case .event(let row) = step.kind {
-                let start = shape.start(of: step.time)
-                if let lateBy = clocks[step.key].lateness(of: step.time, start: start, shape) {
-                    late.append(LateEvent(step: index, windowStart: start, lateBy: lateBy))
+            close(step, &closing)
+            if emitsCurrent { emit(&closing, into: &rows) }
+            guard case .event(let row) = step.kind else { continue }
+            let (first, last) = shape.starts(of: step.time)
+            var start = first, isAccepted = false
+            while start <= last {
+                if clocks[step.key].isClosed(start, shape) {
+                    rows.appendLate(step: index, start: start, lateBy: lateness(of: step))
                 } else {
-                    let slot = openSlot(step.key, start)
-                    accepted.append(row: row, slot: slot, time: step.time, offset: step.offset)
+                    slots.add(row: row, slot: openSlot(step.key, start), time: step.time, offset: step.offset)
+                    isAccepted = true
                 }
+                start += shape.step
+            }
+            if emitsCurrent, isAccepted {
+                slots.flush(arguments)
+                emitPresent(step.key, first...last, into: &rows)
             }
         }
-        for lane in lanes.indices {
-            lanes[lane].grow(to: slotCount)
-            lanes[lane].add(
-                lanes[lane].argument.map { arguments[$0] }, rows: accepted.rows, slots: accepted.slots, times: accepted.times,
-                offsets: accepted.offsets)
-        }
-        return emit(closing, late: late)
+        slots.flush(arguments)
+        emit(&closing, into: &rows)
+        return rows.finish()
     }
 
+    // MARK: Time
+
+    /// Moves time on and notes the windows that this closes.
+    @inline(__always)
+    private mutating func close(_ step: WindowStep, _ closing: inout [Closing]) {
+        let key = step.key
+        if case .end = step.kind {
+            clocks[key].closeAll(shape) { closing.append((key, $0, $1)) }
+            if partition != nil { noteQuiet(key) }
+        } else if partition != nil {
+            closeByPartition(step, &closing)
+        } else {
+            clocks[key].advance(to: step.time)
+            clocks[key].closeDue(shape) { closing.append((key, $0, $1)) }
+        }
+    }
+
+    /// Closes what is due of every key, in order of start.
+    private mutating func closeByPartition(_ step: WindowStep, _ closing: inout [Closing]) {
+        let isPassed = partition?.advance(to: step.time, shape) ?? false
+        let now = partition?.latest ?? step.time
+        if isPassed {
+            var due: [Closing] = []
+            for key in partition?.activeKeys ?? [] {
+                clocks[key].advance(to: now)
+                clocks[key].closeDue(shape) { due.append((key, $0, $1)) }
+                noteQuiet(key)
+            }
+            due.sort { ($0.start, $0.key) < ($1.start, $1.key) }
+            if let newest = due.last(where: { $0.slot != nil }) { partition?.noteClosed(end: newest.start + shape.length) }
+            closing += due
+        }
+        clocks[step.key].advance(to: now)
+    }
+
+    private mutating func noteQuiet(_ key: Int) {
+        if clocks[key].open.isEmpty, !clocks[key].isFilling(shape) { partition?.noteDone(key) }
+    }
+
+    /// How far a late event lies behind what was still accepted.
+    private func lateness(of step: WindowStep) -> Int64 {
+        let latest = partition?.closedEnd ?? clocks[step.key].latest ?? step.time
+        return max(0, latest - shape.grace - step.time)
+    }
+
+    @inline(__always)
     private mutating func openSlot(_ key: Int, _ start: EventTime.Milliseconds) -> Int {
-        clocks[key].slot(at: start) {
-            if let free = freeSlots.popLast() { return free }
-            defer { slotCount += 1 }
-            return slotCount
-        }
+        partition?.noteOpen(key)
+        return clocks[key].slot(at: start) { slots.open() }
     }
 
-    private mutating func emit(
-        _ closing: [(key: Int, start: EventTime.Milliseconds, slot: Int?)], late: [LateEvent]
-    ) -> ClosedWindows {
-        var closed = ClosedWindows()
-        closed.late = late
-        var builders = lanes.prefix(calls).enumerated().map { ColumnBuilder("\($0)", $1.resultType) }
+    // MARK: Rows
+
+    private mutating func emit(_ closing: inout [Closing], into rows: inout RowCollector) {
         for window in closing {
-            closed.keys.append(window.key)
-            closed.starts.append(window.start)
-            closed.synthetic.append(window.slot == nil)
-            for call in 0..<calls { builders[call].append(result(call, window.key, window.slot)) }
+            let isOutrun = emitsCurrent && (clocks[window.key].open.last.map { $0.start > window.start } ?? false)
+            rows.append(
+                key: window.key, start: window.start, end: window.start + shape.length, synthetic: window.slot == nil,
+                mark: isOutrun ? .outrun : []
+            ) { result($0, window.key, window.slot) }
             if let slot = window.slot { release(slot, of: window.key) }
         }
-        closed.results = builders.indices.map { builders[$0].finish() }
-        return closed
+        closing.removeAll(keepingCapacity: true)
+    }
+
+    /// The present rows of the windows that an event has changed.
+    private func emitPresent(_ key: Int, _ starts: ClosedRange<EventTime.Milliseconds>, into rows: inout RowCollector) {
+        let newest = clocks[key].open.last?.start ?? .min
+        for window in clocks[key].open where starts.contains(window.start) {
+            rows.append(
+                key: key, start: window.start, end: window.start + shape.length,
+                mark: window.start < newest ? [.partial, .outrun] : .partial
+            ) { slots.value($0, window.slot) }
+        }
     }
 
     private func result(_ call: Int, _ key: Int, _ slot: Int?) -> Value {
-        if let slot { return lanes[call].value(slot) }
-        if let lane = carrying[call] {
-            let value = carried[key][lane - calls]
-            return lanes[call].resultType == .double ? value.number.map(Value.double) ?? .null : value
+        if let slot { return slots.value(call, slot) }
+        let lane = slots.lanes[call]
+        if let carrier = carrying[call] {
+            let value = carried[key][carrier - calls]
+            return lane.resultType == .double ? value.number.map(Value.double) ?? .null : value
         }
-        return switch lanes[call].kind {
-        case .sum where lanes[call].resultType == .double: .double(0)
-        case .sum, .count: .int(0)
+        return switch lane.kind {
+        case .count: .int(0)
+        case .sum where shape.gaps == .null: .null
+        case .sum where lane.resultType == .double: .double(0)
+        case .sum: .int(0)
         default: .null
         }
     }
 
     /// Remembers what later silent windows carry on, and frees the slot.
     private mutating func release(_ slot: Int, of key: Int) {
-        for lane in lanes.indices {
-            if lane >= calls, lanes[lane].counts[slot] > 0 { carried[key][lane - calls] = lanes[lane].value(slot) }
-            if lanes[lane].overflowed(slot) { overflows += 1 }
-            lanes[lane].reset(slot)
+        for lane in calls..<slots.lanes.count where slots.lanes[lane].counts[slot] > 0 {
+            carried[key][lane - calls] = slots.value(lane, slot)
         }
-        freeSlots.append(slot)
+        slots.release(slot)
     }
 
-    /// The whole state of a key, exact to the bit.
+    // MARK: State
+
     package func encodeKey(_ key: Int, into writer: inout BinaryWriter) {
-        clocks[key].encode(into: &writer) { slot, writer in
-            for lane in lanes { lane.encode(slot, into: &writer) }
-        }
+        clocks[key].encode(into: &writer) { slots.encode($0, into: &$1) }
         for value in carried[key] { writer.write(value) }
     }
 
-    /// Puts back what ``encodeKey(_:into:)`` wrote.
     package mutating func decodeKey(_ key: Int, from reader: inout BinaryReader) throws(BinaryReader.Damaged) {
         growKeys(to: key + 1)
-        clocks[key] = try KeyClock(from: &reader) { reader throws(BinaryReader.Damaged) in
-            let slot = freeSlots.popLast() ?? slotCount
-            if slot == slotCount { slotCount += 1 }
-            for lane in lanes.indices {
-                lanes[lane].grow(to: slotCount)
-                try lanes[lane].decode(slot, from: &reader)
-            }
-            return slot
-        }
+        clocks[key] = try KeyClock(from: &reader) { reader throws(BinaryReader.Damaged) in try slots.decode(from: &reader) }
         for lane in carried[key].indices { carried[key][lane] = try reader.readValue() }
-    }
-}
-
-/// The events of a batch that found an open window, column by column.
-private struct AcceptedEvents {
-    var rows: [Int32] = []
-    var slots: [Int32] = []
-    var times: [Int64] = []
-    var offsets: [Int64] = []
-
-    init(capacity: Int) {
-        rows.reserveCapacity(capacity)
-        slots.reserveCapacity(capacity)
-        times.reserveCapacity(capacity)
-        offsets.reserveCapacity(capacity)
+        partition?.noteOpen(key)
+        if partition != nil { noteQuiet(key) }
     }
 
-    mutating func append(row: Int, slot: Int, time: Int64, offset: Int64) {
-        rows.append(Int32(row))
-        slots.append(Int32(slot))
-        times.append(time)
-        offsets.append(offset)
+    package func encodeShared() -> [UInt8]? {
+        guard let partition else { return nil }
+        var writer = BinaryWriter()
+        partition.encode(into: &writer)
+        return writer.bytes
+    }
+
+    package mutating func decodeShared(_ bytes: [UInt8]) throws(BinaryReader.Damaged) {
+        var reader = BinaryReader(bytes)
+        try partition?.decode(from: &reader)
     }
 }

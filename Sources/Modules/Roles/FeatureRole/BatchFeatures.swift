@@ -64,8 +64,10 @@ package struct BatchFeatures {
         summary.duplicates += output.duplicates
         if summary.firstReason == nil { summary.firstReason = output.dead.first?.reason }
         for (index, rows) in output.rows.enumerated() {
-            try writers[index].write(rows.table)
-            summary.rows[index].count += rows.count
+            // A file has no tombstones; the row that took a removed window's place says it all.
+            let written = rows.present
+            try writers[index].write(written.table)
+            summary.rows[index].count += written.count
         }
     }
 }

@@ -3,6 +3,7 @@ package import EventLog
 package import Features
 package import Logging
 import Metrics
+import Streaming
 import Table
 
 /// Runs the feature engine over one partition of a stream: reads, computes, and commits rows, state and position as one
@@ -100,6 +101,7 @@ package actor FeatureWorker {
         let output = engine.process()
         var unit = LogUnit(group: group, partition: plan.partition, lease: lease)
         for (index, rows) in output.rows.enumerated() where rows.count > 0 { addRows(index, rows, to: &unit) }
+        for (index, held) in output.held { addHeld(index, held, to: &unit) }
         if !output.dead.isEmpty || !output.late.isEmpty { try addDiverted(output, batch, to: &unit) }
         unit.state = engine.takeChanges().map { LogUnit.StateChange(key: $0.key, value: $0.value) }
         unit.offsets = [LogUnit.Position(topic: plan.stream.topic, partition: plan.partition, next: batch.nextOffset)]
@@ -144,20 +146,45 @@ package actor FeatureWorker {
 
     private func addRows(_ index: Int, _ rows: ViewRows, to unit: inout LogUnit) {
         let view = plan.views.views[index]
-        let times = rows.times(view.schema.metadata.timestampColumn)
+        let times = rows.times(view.schema.metadata.timestampColumn), ends = rows.times(view.schema.metadata.availabilityColumn)
         var records: [Record] = [], latest: [Int: Int] = [:]
         for row in 0..<rows.count {
-            records.append(
-                Record(
-                    key: engine.entity(rows.keyOfRow[row]).bytes, value: encoders[index].encode(rows.table, row: row),
-                    timestamp: times[row], headers: headers))
-            latest[rows.keyOfRow[row]] = row
+            let mark = rows.mark(row), isRemoved = mark.contains(.removed)
+            var record = Record(
+                key: engine.entity(rows.keyOfRow[row]).bytes, value: isRemoved ? nil : encoders[index].encode(rows.table, row: row),
+                timestamp: times[row], headers: headers)
+            if isRemoved { record.headers += Self.window(times[row], ends[row]) }
+            records.append(record)
+            if mark.isDisjoint(with: [.removed, .outrun]) { latest[rows.keyOfRow[row]] = row }
         }
         unit.outputs.append(.init(topic: view.definition.topic, records: records, partition: plan.partition))
         unit.outputs.append(
             .init(
                 topic: StreamTopics.latest(view.definition), records: latest.values.sorted().map { records[$0] },
                 partition: plan.partition))
+    }
+
+    /// Rows that an outlier rule held back, as they would have been, with the reason.
+    private func addHeld(_ index: Int, _ held: HeldRows, to unit: inout LogUnit) {
+        let view = plan.views.views[index], rows = held.rows
+        let times = rows.times(view.schema.metadata.timestampColumn)
+        let records = (0..<rows.count).map { row in
+            Record(
+                key: engine.entity(rows.keyOfRow[row]).bytes, value: encoders[index].encode(rows.table, row: row), timestamp: times[row],
+                headers: headers + [Record.Header(HeaderName.quarantineReason, held.reasons[row])])
+        }
+        unit.outputs.append(.init(topic: StreamTopics.quarantine(view.definition), records: records, partition: plan.partition))
+        logger.warning(
+            "rows held back as outliers",
+            metadata: [
+                "view": "\(view.definition.name)", "count": "\(records.count)", "reason": "\(held.reasons.first ?? "")",
+                "topic": "\(StreamTopics.quarantine(view.definition))",
+            ])
+    }
+
+    /// Names a window where the value does not.
+    private static func window(_ start: EventTime.Milliseconds, _ end: EventTime.Milliseconds?) -> [Record.Header] {
+        [Record.Header(HeaderName.windowStart, String(start))] + (end.map { [Record.Header(HeaderName.windowEnd, String($0))] } ?? [])
     }
 
     /// Sends refused and late records on with their original bytes.
@@ -175,7 +202,10 @@ package actor FeatureWorker {
         }
         let dead = output.dead.compactMap { diverted($0.offset, [Record.Header(HeaderName.deadReason, $0.reason)]) }
         let late = output.late.compactMap { late in
-            diverted(late.offset, [Record.Header(HeaderName.lateBy, String(late.lateBy)), Record.Header(HeaderName.view, late.view)])
+            diverted(
+                late.offset,
+                [Record.Header(HeaderName.lateBy, String(late.lateBy)), Record.Header(HeaderName.view, late.view)]
+                    + Self.window(late.windowStart, nil))
         }
         unit.outputs.append(.init(topic: StreamTopics.dead(plan.stream), records: dead, partition: plan.partition))
         unit.outputs.append(.init(topic: StreamTopics.late(plan.stream), records: late, partition: plan.partition))
@@ -197,6 +227,7 @@ private struct FeatureCounters: Sendable {
     let late: Counter
     let duplicates: Counter
     let overflows: Counter
+    let held: Counter
     let rows: [Counter]
 
     init(stream: String, views: [String]) {
@@ -206,6 +237,7 @@ private struct FeatureCounters: Sendable {
         late = counter("events_late")
         duplicates = counter("events_duplicate")
         overflows = counter("integer_overflows")
+        held = counter("rows_quarantined")
         rows = views.map { Counter(label: "mlops_features_rows_total", dimensions: [("view", $0)]) }
     }
 
@@ -215,6 +247,7 @@ private struct FeatureCounters: Sendable {
         late.increment(by: output.late.count)
         duplicates.increment(by: output.duplicates)
         overflows.increment(by: output.overflows)
+        held.increment(by: output.held.reduce(0) { $0 + $1.rows.reasons.count })
         for (counter, rows) in zip(rows, output.rows) { counter.increment(by: rows.count) }
     }
 }

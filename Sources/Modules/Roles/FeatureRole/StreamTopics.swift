@@ -14,11 +14,12 @@ package enum StreamTopics {
                 [
                     TopicPlan(name: view.topic, partitions: partitions),
                     TopicPlan(name: latest(view), partitions: partitions, isCompacted: true),
-                ]
+                ] + (view.outliers?.action == .quarantine ? [TopicPlan(name: quarantine(view), partitions: partitions)] : [])
             }
     }
 
     package static func dead(_ stream: StreamDefinition) -> String { stream.topic + ".dead" }
     package static func late(_ stream: StreamDefinition) -> String { stream.topic + ".late" }
+    package static func quarantine(_ view: ViewDefinition) -> String { view.topic + ".quarantine" }
     package static func latest(_ view: ViewDefinition) -> String { view.topic + ".latest" }
 }

@@ -56,7 +56,7 @@ package struct OfflineStore: Sendable {
         self.views = views
     }
 
-    /// All rows of a view, ordered by availability, then entity, then offset.
+    /// All final rows of a view, ordered by availability, then entity, then offset.
     ///
     /// Columns are those of the view's schema.
     package func read(view name: String) async throws -> (table: Table, ranges: [SnapshotRange]) {
@@ -64,7 +64,7 @@ package struct OfflineStore: Sendable {
         return (try history.table.selecting(history.view.schema.columns.map(\.name)), history.ranges)
     }
 
-    /// All rows of a view, ordered by availability, then entity, then offset, with what is known of them.
+    /// All final rows of a view, ordered by availability, then entity, then offset, with what is known of them.
     package func history(of name: String) async throws -> ViewHistory {
         guard let view = views.first(where: { $0.definition.name == name }) else {
             throw Error.unknownView(name, known: views.map(\.definition.name))
@@ -87,12 +87,18 @@ package struct OfflineStore: Sendable {
             let first = seen[partition]?.min() ?? end
             ranges.append(SnapshotRange(topic: view.definition.topic, partition: partition, first: first, next: end))
         }
-        var table = try Self.ordered(tables, view)
+        var table = Self.finalRows(try Self.ordered(tables, view))
         if let latest {
             let times = try table.column(view.schema.metadata.availabilityColumn).numbers()
             table = table.filtered(times.map { $0 <= Double(latest) })
         }
         return ViewHistory(view: view, table: table, ranges: ranges)
+    }
+
+    /// What a window said before it had closed is no history.
+    private static func finalRows(_ table: Table) -> Table {
+        guard case .bool(let isFinal) = table["is_final"]?.values else { return table }
+        return table.filtered(isFinal)
     }
 
     private static func unseen(_ table: Table, _ partition: Int, _ seen: inout [Int: Set<Int64>]) -> Table {

@@ -40,6 +40,8 @@ package enum ProjectPlan {
         for view in project.views where project.schemas[view.name] != nil {
             topics.append((view.topic, "rows of \(view.name)"))
             topics.append((view.topic + ".latest", "the latest row of every entity"))
+            guard view.outliers?.action == .quarantine else { continue }
+            topics.append((view.topic + ".quarantine", "rows held back as outliers, with the reason"))
         }
         if project.training != nil { topics.append((project.topicPrefix + "registry-events", "what happens to models")) }
         if project.serving != nil { topics.append((project.topicPrefix + "predictions", "every prediction made")) }
@@ -87,15 +89,15 @@ package enum ProjectPlan {
     private static func view(_ view: ViewDefinition, _ schema: ViewSchema?, _ page: inout PlanPage) {
         var facts = ["from \(view.from.name)"]
         if let window = view.window {
-            facts.append("window \(DurationText.format(window.length)), grace \(DurationText.format(window.grace))")
-            facts.append(
-                window.gaps == .forward ? "gaps carried forward up to \(DurationText.format(window.maxGap))" : "gaps left out")
+            facts += WindowPlan.facts(window)
         } else {
             facts.append("one row per row")
         }
+        if view.emit == .current { facts.append("present rows too") }
         page.heading("view \(view.name)", (facts + ["topic \(view.topic)"]).joined(separator: ", "))
         page.rows(columns(view, schema))
         if let filter = view.filter { page.line("only where \(filter.normalised)") }
+        if let outliers = view.outliers { page.line(outliers.canonical) }
         if let schema { page.line("every row also has " + carried(schema).joined(separator: ", ")) }
     }
 

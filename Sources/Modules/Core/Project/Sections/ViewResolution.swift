@@ -1,6 +1,7 @@
 import Domain
 import Expressions
 import Features
+import Table
 
 /// Puts views in dependency order and checks every expression against the columns it may use.
 struct ViewResolution {
@@ -41,6 +42,7 @@ struct ViewResolution {
     }
 
     private mutating func resolve(_ section: ViewSection, _ reader: inout ProjectReader) {
+        refuseIdleEmit(section, &reader)
         if let stream = streams[section.from] {
             resolve(section, from: .stream(stream.name), root: .stream(stream.name), ViewSchema(stream: stream), [], &reader)
         } else if let table = tables[section.from] {
@@ -59,6 +61,17 @@ struct ViewResolution {
         }
     }
 
+    /// Only a window has present rows, and a view hands on what its input gives it.
+    private func refuseIdleEmit(_ section: ViewSection, _ reader: inout ProjectReader) {
+        guard section.emit == .current, section.windowItem == nil, let item = section.emitItem else { return }
+        guard let input = definitions.first(where: { $0.name == section.from }), schemas[section.from]?.metadata == .window else {
+            return reader.refuse(item, "emit: current is for windows and the views of their rows; this view makes one final row per event")
+        }
+        if input.emit == .final {
+            reader.refuse(item, "\"\(section.from)\" gives final rows only; say emit: current there too")
+        }
+    }
+
     private func refuseKeylessWindow(_ section: ViewSection, _ table: TableDefinition, _ reader: inout ProjectReader) {
         guard let window = section.windowItem, table.key.isEmpty else { return }
         reader.refuseKey(window, "a window belongs to an entity, but the table \"\(table.name)\" has no key")
@@ -69,7 +82,8 @@ struct ViewResolution {
         definitions.append(
             ViewDefinition(
                 name: section.name, topic: section.topic, from: from, window: section.window,
-                columns: sound.map { .init(name: $0.name, expression: $0.expression) }, filter: section.filter))
+                columns: sound.map { .init(name: $0.name, expression: $0.expression) }, filter: section.filter, emit: section.emit,
+                outliers: section.outliers))
         roots[section.name] = root
     }
 
@@ -109,9 +123,12 @@ struct ViewResolution {
                 reader.refuse(error, in: item)
             }
         }
-        let schema = ViewSchema(key: input.key, declared: check.outputs, metadata: isWindowed ? .window : input.metadata)
+        let metadata = isWindowed ? ViewSchema.Metadata.window : input.metadata
+        let flag = flag(section, ViewSchema(key: input.key, declared: check.outputs, metadata: metadata), wrong, &reader)
+        let schema = ViewSchema(key: input.key, declared: check.outputs + flag, metadata: metadata)
         if isWindowed, let filter, let item = section.filterItem, !rests(filter, on: wrong) {
-            let check = RowProgram.check(columns: [], filter: filter, schema: schema.columns)
+            let rows = ViewSchema(key: input.key, declared: check.outputs, metadata: metadata).columns
+            let check = RowProgram.check(columns: [], filter: filter, schema: rows)
             for (_, error) in check.errors { reader.refuse(error, in: item) }
             if check.errors.isEmpty, check.hasState {
                 reader.refuse(item, "the condition of a window cannot look at other rows; filter in a view that reads this one")
@@ -120,6 +137,26 @@ struct ViewResolution {
         schemas[section.name] = schema
         self.broken[section.name] = wrong.subtracting(check.outputs.map(\.name))
         add(section, from: from, root: root, columns: Set(sound.map(\.name)).subtracting(wrong))
+    }
+
+    /// The column that a rule about outliers adds; the rule is checked against the others.
+    private func flag(_ section: ViewSection, _ schema: ViewSchema, _ wrong: Set<String>, _ reader: inout ProjectReader) -> Schema {
+        guard let outliers = section.outliers, let item = section.outliersItem else { return [] }
+        if let column = schema.declared.first(where: { $0.name == outliers.column }) {
+            if !column.type.isNumeric {
+                reader.refuse(item, "outliers are looked for among numbers, and \"\(column.name)\" is \(column.type.rawValue)")
+            }
+        } else if !wrong.contains(outliers.column) {
+            let names = schema.declared.map(\.name)
+            reader.refuse(
+                item, "the view has no column \"\(outliers.column)\"" + SpellingSuggestion.hint(for: outliers.column, among: names))
+        }
+        guard let name = outliers.flagColumn else { return [] }
+        if schema.columns.contains(where: { $0.name == name }) {
+            reader.refuse(item, "the flag would be called \"\(name)\", and there is a column of that name")
+            return []
+        }
+        return [(name, .bool)]
     }
 
     // MARK: Cycles

@@ -1,11 +1,9 @@
-import Domain
 import Expressions
-package import Features
-import Streaming
+import Features
 
 /// One view under `views:` as read: its expressions are parsed, its columns are not looked up yet.
 struct ViewSection {
-    private static let keys = ["from", "topic", "window", "columns", "where"]
+    private static let keys = ["from", "topic", "window", "columns", "where", "emit", "outliers"]
 
     struct NamedColumn {
         let name: String
@@ -28,18 +26,26 @@ struct ViewSection {
     let broken: Set<String>
     let filter: Expression?
     let filterItem: Item?
+    let emit: ViewDefinition.Emit
+    let emitItem: Item?
+    let outliers: ViewDefinition.Outliers?
+    let outliersItem: Item?
 
     /// - Returns: `nil` when the view cannot be placed at all.
     init?(_ name: String, _ item: Item, topicPrefix: String, _ reader: inout ProjectReader) {
-        guard reader.isName(item, name), let section = reader.section(item, keys: Self.keys, later: ["outliers", "emit", "ttl"]) else {
+        guard reader.isName(item, name), let section = reader.section(item, keys: Self.keys, later: ["ttl"]) else {
             return nil
         }
         self.name = name
         self.item = item
         topic = StreamSection.topic(section, name, topicPrefix, &reader)
         topicItem = section["topic"]
+        outliersItem = section["outliers"]
+        outliers = outliersItem.flatMap { OutlierSection.read($0, &reader) }
+        emitItem = section["emit"]
+        emit = emitItem.flatMap { reader.choice($0, "time to emit rows", as: ViewDefinition.Emit.self) } ?? .final
         windowItem = section["window"]
-        window = windowItem.flatMap { Self.window($0, &reader) }
+        window = windowItem.flatMap { [emit] in WindowSection.read($0, emit: emit, &reader) }
         filterItem = section["where"]
         filter = filterItem.flatMap { reader.expression($0) }
         var columns: [NamedColumn] = [], broken: Set<String> = []
@@ -74,31 +80,4 @@ struct ViewSection {
         }
         return reader.expression(item)
     }
-
-    private static func window(_ item: Item, _ reader: inout ProjectReader) -> ViewDefinition.Window? {
-        let before = reader.errors.count
-        guard let section = reader.section(item, keys: ["length", "grace", "gaps", "max_gap"]) else { return nil }
-        let length = reader.required(section, "length").flatMap { reader.duration($0, 1...WindowShape.limit) }
-        let grace = section["grace"].map { reader.duration($0, 0...WindowShape.limit) } ?? 0
-        let gaps =
-            section["gaps"].map { reader.choice($0, "way to fill gaps", as: ViewDefinition.Window.Gaps.self) }
-            ?? ViewDefinition.Window.Gaps.none
-        let maxGap = section["max_gap"].map { reader.duration($0, 0...WindowShape.limit) } ?? 86_400_000
-        if let item = section["max_gap"], gaps == ViewDefinition.Window.Gaps.none {
-            reader.refuseKey(item, "only says something with gaps: forward")
-        }
-        guard reader.errors.count == before, let length, let grace, let gaps, let maxGap else { return nil }
-        do throws(WindowShape.Error) {
-            _ = try WindowShape(length: length, grace: grace, fillsGaps: gaps == .forward, maxGap: maxGap)
-        } catch {
-            reader.refuse(
-                section["max_gap"] ?? item, "a gap of \(DurationText.format(maxGap)) would be filled with more than a million rows")
-            return nil
-        }
-        return ViewDefinition.Window(length: length, grace: grace, gaps: gaps, maxGap: maxGap)
-    }
-}
-
-extension ViewDefinition.Window.Gaps: CaseIterable {
-    package static var allCases: [Self] { [.none, .forward] }
 }
