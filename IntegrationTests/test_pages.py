@@ -136,7 +136,7 @@ class TestRunTable:
         page.evaluate("""for (const box of document.querySelectorAll("details.sheet input[name=column]"))
             box.checked = ["params.depth", "tags.kind"].includes(box.value)""")
         page.click("details.sheet button.primary")
-        assert page.texts("thead th")[5:] == ["depth", "kind"]
+        assert page.texts("table.compact thead th")[5:] == ["depth", "kind"]
         assert "xgboost" in page.text
 
     def test_picked_runs_are_compared(self, page, table):
@@ -252,7 +252,7 @@ class TestModels:
         page.open(f"{track}/models/price-10m")
         page.evaluate("document.querySelectorAll('input[name=version]').forEach(box => box.click())")
         page.click("button[form=picked]")
-        assert page.texts("thead th")[1:] == ["v1", "v2"]
+        assert page.texts("table.compact thead th")[1:] == ["v1", "v2"]
         assert page.evaluate("document.querySelectorAll('td.differs').length") >= 4
 
     def test_datasets_lead_to_the_runs_that_read_them(self, page, track, ids):
@@ -292,22 +292,23 @@ class TestWithoutScripts:
         assert page.evaluate("document.activeElement.name") == "filter"
 
 
-class TestUnderAttack:
-    @pytest.fixture(scope="class")
-    def addresses(self, track, hostile):
-        experiment, runs, model = hostile["experiment"], hostile["runs"], urllib.parse.quote(hostile["model"], safe="")
-        evil = urllib.parse.quote(EVIL)
-        found = ["/", f"/?q={evil}", f"/experiments/{experiment}", f"/experiments/{experiment}?filter={evil}&order={evil}&column={evil}&expand={evil}",
-                 f"/experiments/{experiment}?column=tags.evil&column=params.p&column=tags.mlflow.user&column=metrics.{evil}&nested=off",
-                 f"/runs/{runs[0]}", f"/runs/{runs[0]}?q={evil}", f"/runs/{runs[0]}/charts", f"/runs/{runs[0]}/charts?with={runs[1]}&q={evil}&x={evil}",
-                 f"/runs/{runs[0]}/charts?with={runs[1]}&smooth=0.5", f"/runs/{evil}", f"/runs/{runs[0]}/artifacts", "/models", f"/models?q={evil}",
-                 f"/models/{model}", f"/models/{model}/versions/1", f"/models/{model}/compare?version=1&version=2", "/datasets",
-                 f"/datasets?q={evil}", "/system", f"/compare?run={evil}", f"/nowhere/{evil}"]
-        both = f"/compare?run={runs[0]}&run={runs[1]}"
-        found += [both, both + "&only=all", both + "&view=charts", both + "&view=scatter", both + "&view=parallel", both + f"&view={evil}&x={evil}"]
-        found += [f"/runs/{runs[0]}/artifacts?path=" + urllib.parse.quote(name, safe="") for name in hostile["files"]]
-        return [track + path for path in found]
+@pytest.fixture(scope="module")
+def addresses(track, hostile):
+    experiment, runs, model = hostile["experiment"], hostile["runs"], urllib.parse.quote(hostile["model"], safe="")
+    evil = urllib.parse.quote(EVIL)
+    found = ["/", f"/?q={evil}", f"/experiments/{experiment}", f"/experiments/{experiment}?filter={evil}&order={evil}&column={evil}&expand={evil}",
+             f"/experiments/{experiment}?column=tags.evil&column=params.p&column=tags.mlflow.user&column=metrics.{evil}&nested=off",
+             f"/runs/{runs[0]}", f"/runs/{runs[0]}?q={evil}", f"/runs/{runs[0]}/charts", f"/runs/{runs[0]}/charts?with={runs[1]}&q={evil}&x={evil}",
+             f"/runs/{runs[0]}/charts?with={runs[1]}&smooth=0.5", f"/runs/{evil}", f"/runs/{runs[0]}/artifacts", "/models", f"/models?q={evil}",
+             f"/models/{model}", f"/models/{model}/versions/1", f"/models/{model}/compare?version=1&version=2", "/datasets",
+             f"/datasets?q={evil}", "/system", f"/compare?run={evil}", f"/nowhere/{evil}"]
+    both = f"/compare?run={runs[0]}&run={runs[1]}"
+    found += [both, both + "&only=all", both + "&view=charts", both + "&view=scatter", both + "&view=parallel", both + f"&view={evil}&x={evil}"]
+    found += [f"/runs/{runs[0]}/artifacts?path=" + urllib.parse.quote(name, safe="") for name in hostile["files"]]
+    return [track + path for path in found]
 
+
+class TestUnderAttack:
     def test_nothing_that_strangers_wrote_runs(self, browser, track, addresses):
         page = browser.page()
         for address in addresses:
@@ -315,7 +316,7 @@ class TestUnderAttack:
             state = page.evaluate("""({pwned: window.pwned, images: document.querySelectorAll("img[src=x]").length,
                 scripts: document.querySelectorAll("script:not([src^='/assets/'])").length,
                 handlers: document.querySelectorAll("[onerror],[onload],[onclick],[style]").length,
-                links: [...document.querySelectorAll("a")].filter(e => !/^https?:|^mailto:/.test(e.href)).length})""")
+                links: [...document.querySelectorAll("a")].filter(e => !/^https?:|^mailto:/.test(new URL(e.getAttribute("href"), location))).length})""")
             assert state == {"images": 0, "scripts": 0, "handlers": 0, "links": 0}, f"{address}: {state}"
         assert not page.dialogs
         foreign = [url for url in page.requests if not url.startswith((track, "data:", "about:"))]

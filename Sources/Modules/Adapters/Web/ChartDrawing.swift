@@ -6,7 +6,7 @@ struct ChartDrawing {
         let frame = ChartFrame(chart.size)
         switch chart.shape {
         case .points(let mark, let series):
-            let x = ChartScale(series.lazy.flatMap { $0.points.lazy.map(\.x) })
+            let x = ChartScale(series.lazy.flatMap { $0.points.lazy.map(\.x) }, isTight: mark == .line)
             let y = ChartScale(series.lazy.flatMap { $0.points.lazy.map(\.y) }, isLogarithmic: chart.isLogarithmic)
             let pen = PointPen(frame: frame, x: x, y: y, isTime: chart.horizontal == .time, xLabel: chart.xLabel)
             let marks = series.enumerated().map { pen.draw($1, mark, color: $1.color ?? $0) }

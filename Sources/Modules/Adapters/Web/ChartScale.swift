@@ -12,8 +12,10 @@ struct ChartScale {
     /// Tick values inside the range, ascending.
     let ticks: [Double]
 
-    /// - Parameter values: The data; non-finite ones (and, on a logarithmic axis, those not above zero) do not count.
-    init(_ values: some Sequence<Double>, isLogarithmic: Bool = false, includesZero: Bool = false) {
+    /// - Parameters:
+    ///   - values: The data; non-finite ones (and, on a logarithmic axis, those not above zero) do not count.
+    ///   - isTight: Ends with the data instead of with round ticks.
+    init(_ values: some Sequence<Double>, isLogarithmic: Bool = false, includesZero: Bool = false, isTight: Bool = false) {
         var low = Double.infinity, high = -Double.infinity
         for value in values where value.isFinite && (!isLogarithmic || value > 0) {
             low = min(low, value)
@@ -41,9 +43,13 @@ struct ChartScale {
             (lower, upper, ticks) = (low, high, [low, high])
             return
         }
-        lower = first * step
-        upper = last * step
-        ticks = (0...Int(min(20, last - first))).map { (first + Double($0)) * step }
+        let round = (0...Int(min(20, last - first))).map { (first + Double($0)) * step }
+        let inside = round.filter { $0 >= low && $0 <= high }
+        guard isTight, inside.count > 1 else {
+            (lower, upper, ticks) = (first * step, last * step, round)
+            return
+        }
+        (lower, upper, ticks) = (low, high, inside)
     }
 
     /// 1, 2 or 5 times a power of ten, about five of them in the range.

@@ -32,7 +32,7 @@ struct LimitedResponder: HTTPResponder {
         do {
             response = try await answer(request, context)
             // No route took the request: the role says what that looks like.
-            if response.status == .notFound, context.endpointPath == nil, let own = failure(RequestError(.notFound), request) {
+            if response.status == .notFound, context.endpointPath.map({ $0 == "NotFound" }) ?? true, let own = failure(RequestError(.notFound), request) {
                 response = own
             }
         } catch {

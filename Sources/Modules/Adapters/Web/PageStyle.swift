@@ -25,7 +25,7 @@ enum PageStyle {
         a{color:var(--link);text-decoration:none}a:hover{text-decoration:underline}:focus-visible{outline:2px solid var(--link);outline-offset:2px;border-radius:3px}
         .trail{color:var(--dim);font-size:.9rem;overflow-wrap:anywhere}.trail span{margin:0 .15rem}
         .title{display:flex;flex-wrap:wrap;gap:.4rem .9rem;align-items:center;margin-bottom:.7rem}.title .actions{margin-left:auto;display:flex;gap:.5rem;flex-wrap:wrap}
-        .dim{color:var(--dim)}.good{color:var(--good)}.bad{color:var(--bad)}.warn{color:var(--warn)}.small{font-size:.9rem}
+        time{white-space:nowrap}.dim{color:var(--dim)}.good{color:var(--good)}.bad{color:var(--bad)}.warn{color:var(--warn)}.small{font-size:.9rem}
         .columns{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(26rem,100%),1fr));gap:0 2rem;align-items:start}.columns>*{min-width:0}
         .tabs{display:flex;gap:.25rem;border-bottom:1px solid var(--line);margin:.6rem 0 1rem;overflow-x:auto}
         .tabs a{padding:.45rem .8rem;color:var(--dim);border-bottom:2px solid transparent;white-space:nowrap}.tabs a[aria-current]{color:var(--fg);border-color:var(--accent);font-weight:600}.tabs a:hover{text-decoration:none;color:var(--fg)}
@@ -38,11 +38,12 @@ enum PageStyle {
         button,.button{cursor:pointer;display:inline-block;white-space:nowrap;font-weight:550;background:var(--panel)}button:hover,.button:hover{border-color:var(--dim);text-decoration:none}
         button.primary{background:var(--accent);border-color:var(--accent);color:var(--on-accent)}button:disabled{opacity:.5;cursor:default}
         input[aria-invalid=true]{border-color:var(--bad)}::placeholder{color:var(--dim);opacity:.8}
-        form.search,.bar{display:flex;flex-wrap:wrap;gap:.5rem;align-items:center;margin:.5rem 0}form.search>input[type=search]{flex:1 1 18rem;min-width:0}form.code>input[type=search]{font-family:ui-monospace,SFMono-Regular,Menlo,monospace;font-size:13px}
+        form.search,.bar{display:flex;flex-wrap:wrap;gap:.5rem;align-items:center;margin:.5rem 0}form.search>input[type=search]{flex:1 1 18rem;min-width:0}form.bar>input[type=search]{width:15rem}form.code>input[type=search]{font-family:ui-monospace,SFMono-Regular,Menlo,monospace;font-size:13px}
         .bar{margin-bottom:.8rem}.bar .end{margin-left:auto;display:flex;gap:.75rem;align-items:center;flex-wrap:wrap}.bar label{display:inline-flex;gap:.4rem;align-items:center}
         .error{color:var(--bad);margin:.2rem 0 .6rem;overflow-wrap:anywhere}
         details.sheet{position:relative;display:inline-block}details.sheet>summary{list-style:none}details.sheet>summary::-webkit-details-marker{display:none}
         details.sheet>div{position:absolute;z-index:5;top:calc(100% + 4px);left:0;width:min(46rem,88vw);max-height:70vh;overflow:auto;background:var(--bg);border:1px solid var(--line);border-radius:8px;box-shadow:var(--shadow);padding:.8rem 1rem}
+        details.sheet.right>div{left:auto;right:0}@media (max-width:44rem){details.sheet>div,details.sheet.right>div{position:fixed;left:1rem;right:1rem;top:auto;bottom:1rem;width:auto}}
         .choices{display:grid;grid-template-columns:repeat(auto-fill,minmax(13rem,1fr));gap:.15rem .8rem;margin:.2rem 0 .6rem}.choices label{overflow:hidden;text-overflow:ellipsis;white-space:nowrap}
         .choices input{margin-right:.45rem}summary{cursor:pointer}
         .live{display:inline-flex;gap:.4rem;align-items:center}.live::before{content:"";width:8px;height:8px;border-radius:50%;background:var(--good)}.live.off::before{background:var(--dim)}.live.away::before{background:var(--bad)}
@@ -68,13 +69,13 @@ enum PageStyle {
     private static let pieces = """
         code,pre,.mono{font:12.5px/1.5 ui-monospace,SFMono-Regular,Menlo,Consolas,monospace}code{background:var(--panel);border-radius:4px;padding:.05rem .3rem;overflow-wrap:anywhere}
         pre{background:var(--panel);border:1px solid var(--line);padding:.7rem .9rem;overflow-x:auto;border-radius:8px;margin:.5rem 0;tab-size:4}pre code{background:none;padding:0}
-        .tag{display:inline-block;max-width:24rem;overflow:hidden;text-overflow:ellipsis;white-space:nowrap;vertical-align:bottom;background:var(--panel);border:1px solid var(--line);border-radius:999px;padding:0 .55rem;margin:0 .3rem .15rem 0;font-size:.86rem}
+        .tag{display:inline-block;max-width:24rem;overflow:hidden;text-overflow:ellipsis;white-space:nowrap;vertical-align:middle;background:var(--panel);border:1px solid var(--line);border-radius:999px;padding:0 .55rem;margin:0 .3rem .15rem 0;font-size:.86rem}
         .alias{border-color:var(--accent);color:var(--link);font-weight:600}
         .status{display:inline-flex;gap:.4rem;align-items:center;white-space:nowrap}.status::before{content:"";width:8px;height:8px;border-radius:50%;background:var(--dim);flex:none}
         .status.finished::before{background:var(--good)}.status.failed::before,.status.killed::before{background:var(--bad)}.status.running::before{background:var(--c0);animation:pulse 1.6s infinite}
         @keyframes pulse{50%{opacity:.25}}@media (prefers-reduced-motion:reduce){.status.running::before{animation:none}}
         .empty{border:1px dashed var(--line);border-radius:8px;padding:1.6rem;text-align:center;color:var(--dim)}.empty pre{text-align:left;max-width:42rem;margin:.8rem auto 0;color:var(--fg)}
-        .note{overflow-wrap:anywhere;max-width:60rem}.note>:first-child{margin-top:0}.note table{width:auto}.note blockquote{border-left:3px solid var(--line);margin:.5rem 0;padding-left:.8rem;color:var(--dim)}
+        .note{overflow-wrap:anywhere;max-width:60rem}.note>:first-child{margin-top:0}.note table{width:auto}.note .scroll{width:fit-content;max-width:100%}details.about{margin:.4rem 0}.note blockquote{border-left:3px solid var(--line);margin:.5rem 0;padding-left:.8rem;color:var(--dim)}
         .browser{display:grid;grid-template-columns:minmax(14rem,20rem) minmax(0,1fr);gap:1.2rem}@media (max-width:52rem){.browser{grid-template-columns:minmax(0,1fr)}}
         .tree{border:1px solid var(--line);border-radius:8px;padding:.4rem 0;align-self:start;max-height:80vh;overflow:auto}.tree ul{list-style:none;margin:0;padding:0}.tree ul ul{padding-left:1rem}
         .tree a{display:flex;gap:.5rem;padding:.16rem .7rem;color:var(--fg)}.tree a:hover{background:var(--panel);text-decoration:none}.tree a[aria-current]{background:var(--panel);font-weight:600}

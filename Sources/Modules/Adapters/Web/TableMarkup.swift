@@ -17,6 +17,8 @@ package struct TableMarkup: Sendable {
     package var rows: [[HTML]]
     /// Shown instead of a table without rows.
     package var whenEmpty: String
+    /// One line a row: long cells are cut, the table scrolls.
+    package var isCompact = false
 
     package init(_ columns: [Column], rows: [[HTML]], whenEmpty: String = "Nothing here yet.") {
         self.columns = columns
@@ -35,7 +37,8 @@ package struct TableMarkup: Sendable {
             }
             return "<tr>\(cells)</tr>\n"
         }
-        return "<div class=\"scroll\"><table><thead><tr>\(head)</tr></thead><tbody>\n\(body)</tbody></table></div>"
+        return
+            "<div class=\"scroll\"><table\(isCompact ? " class=\"compact\"" : "" as HTML)><thead><tr>\(head)</tr></thead><tbody>\n\(body)</tbody></table></div>"
     }
 }
 

@@ -49,7 +49,7 @@ struct ArtifactViewer {
         case .json where file.byteCount <= Self.maxJSONBytes: return try await json()
         case .markdown where file.byteCount <= Int64(MarkdownText.maxBytes):
             return "<div class=\"note\">\(MarkdownText.html(try await beginning()))</div>"
-        case .table(let delimiter): return table(DelimitedText.read(try await beginning(), delimiter: delimiter, maxRows: Self.maxRows + 1))
+        case .table(let delimiter): return table(DelimitedText.read(try await beginning(), delimiter: delimiter, maxRows: Self.maxRows + 2))
         default: return source(try await beginning())
         }
     }

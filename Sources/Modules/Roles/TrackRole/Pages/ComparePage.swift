@@ -68,9 +68,8 @@ struct ComparePage: Sendable {
                 <a class="dim" href="\(others)" title="Leave it out" aria-label="Leave out \(run.info.name)">×</a></th>
                 """
         }
-        func row(_ name: String, _ values: [HTML], differs: Bool = false, isNumeric: Bool = false) -> HTML {
-            let kind = [differs ? "differs" : "", isNumeric ? "number" : ""].filter { !$0.isEmpty }.joined(separator: " ")
-            let mark: HTML = kind.isEmpty ? .empty : " class=\"\(kind)\""
+        func row(_ name: String, _ values: [HTML], differs: Bool = false) -> HTML {
+            let mark: HTML = differs ? " class=\"differs\"" : .empty
             return "<tr><th scope=\"row\">\(Piece.clip(name))</th>\(values.map { value -> HTML in "<td\(mark)>\(value)</td>" })</tr>\n"
         }
         var rows: [HTML] = [
@@ -89,7 +88,7 @@ struct ComparePage: Sendable {
                     group.append(
                         row(
                             column.title, values.map { $0.map { Piece.clip($0) } ?? "<span class=\"dim\">–</span>" },
-                            differs: differs && shown.count > 1, isNumeric: column.isNumeric))
+                            differs: differs && shown.count > 1))
                 }
             }
             guard !group.isEmpty else { continue }

@@ -17,7 +17,7 @@ struct DatasetPage: Sendable {
                 "<strong>\(Piece.clip(dataset.name))</strong>", "<code>\(dataset.digest)</code>",
                 "<a href=\"/experiments/\(use.experimentID)\">\(Piece.clip(use.experimentName))</a>",
                 "<a href=\"\(Self.runs(of: dataset, experiment: use.experimentID))\">\(Piece.count(use.runCount, "run"))</a>",
-                use.lastUse.map { Piece.ago($0, now: now) } ?? .empty, "\(dataset.sourceType)", Piece.clip(dataset.source),
+                use.lastUse.map { Piece.ago($0, now: now) } ?? .empty, Piece.clip(dataset.sourceType), Piece.clip(dataset.source),
                 Self.schema(dataset.schema),
             ]
         }
@@ -25,6 +25,8 @@ struct DatasetPage: Sendable {
             .text("Name"), .text("Digest"), .text("Experiment"), .number("Read by"), .text("Last"), .text("Kind"), .text("Source"),
             .text("Schema"),
         ]
+        var table = TableMarkup(columns, rows: rows)
+        table.isCompact = true
         let none: HTML =
             text.isEmpty
             ? "<div class=\"empty\">No run has named its data.<pre><code>mlflow.log_input(mlflow.data.from_pandas(frame, name=\"trades\"), context=\"training\")</code></pre></div>"
@@ -32,7 +34,7 @@ struct DatasetPage: Sendable {
         let body: HTML = """
             <form class="search" role="search" action="/datasets"><input type="search" name="q" value="\(text)" placeholder="Part of a name" \
             aria-label="Search datasets by name"><button>Search</button></form>
-            \(rows.isEmpty ? none : TableMarkup(columns, rows: rows).render())\(Piece.pager(query, next: found.next.map { String($0) }))
+            \(rows.isEmpty ? none : table.render())\(Piece.pager(query, next: found.next.map { String($0) }))
             """
         var page = Pages.page("Datasets", in: .datasets, body: body)
         page.isWide = true

@@ -19,7 +19,8 @@ struct ExperimentPages: Sendable {
         let rows = found.elements.map { experiment -> [HTML] in
             let activity = activity[experiment.id]
             let note = experiment.tags.first { $0.key == "mlflow.note.content" }?.value.split(separator: "\n").first.map(String.init) ?? ""
-            let lead: HTML = note.isEmpty ? .empty : "<br><span class=\"dim small\">\(Piece.clip(note))</span>"
+            let lead: HTML =
+                note.isEmpty ? .empty : "<br><span class=\"dim small\">\(Piece.clip(String(note.drop { $0 == "#" || $0 == " " })))</span>"
             return [
                 "<a href=\"/experiments/\(experiment.id)\"><strong>\(Piece.clip(experiment.name))</strong></a>\(lead)",
                 "\(Piece.grouped(activity?.runCount ?? 0))",

@@ -124,7 +124,7 @@ struct ModelPages: Sendable {
     func version(_ query: PageQuery) async throws -> Page {
         let number = try RegistryValidation.number(query.part("version"))
         let version = try await service.registry.version(model: query.part("name"), number: number), now = service.now()
-        let uri = try? await service.downloadURI(of: version)
+        let uri = try? await service.place(of: version.source)
         let run: Run? = version.runID.isEmpty ? nil : try? await service.store.run(id: version.runID)
         var page = Pages.page(
             "\(version.model) v\(number)", in: .models,
@@ -185,9 +185,8 @@ struct ModelPages: Sendable {
         var runs: [Run?] = []
         for version in versions { runs.append(version.runID.isEmpty ? nil : try? await service.store.run(id: version.runID)) }
         let now = service.now()
-        func row(_ title: String, _ values: [HTML], isNumeric: Bool = false) -> HTML {
-            let kind = [Set(values.map(\.text)).count > 1 ? "differs" : "", isNumeric ? "number" : ""].filter { !$0.isEmpty }.joined(
-                separator: " ")
+        func row(_ title: String, _ values: [HTML]) -> HTML {
+            let kind = Set(values.map(\.text)).count > 1 ? "differs" : ""
             return
                 "<tr><th scope=\"row\">\(Piece.clip(title))</th>\(values.map { value -> HTML in "<td class=\"\(kind)\">\(value)</td>" })</tr>\n"
         }
@@ -208,8 +207,7 @@ struct ModelPages: Sendable {
             rows.append("<tr><th scope=\"colgroup\" colspan=\"\(versions.count + 1)\"><strong>\(title)</strong></th></tr>")
             rows += keys.sorted().prefix(RunPages.maxRows).map { key in
                 row(
-                    key, runs.map { run in run.flatMap { RunColumn(kind, key).value(of: $0) }.map { Piece.clip($0) } ?? .empty },
-                    isNumeric: kind == .metrics)
+                    key, runs.map { run in run.flatMap { RunColumn(kind, key).value(of: $0) }.map { Piece.clip($0) } ?? .empty })
             }
         }
         let tags = Set(versions.flatMap { $0.tags.map(\.key) }).sorted()

@@ -64,7 +64,7 @@ struct RunPages: Sendable {
             aria-label="Find metrics and parameters"><button>Find</button></form>
             """ : .empty
         page.body += """
-            \(Piece.description(run.tags))<div data-live="facts">\(facts(run, versions))</div>\(search)
+            \(Piece.description(run.tags))<div data-live="facts">\(facts(run, versions, parent: try await parent(of: run)))</div>\(search)
             <div class="columns"><section><h2>\(title("Metrics", metrics.count, of: run.metrics.count))</h2><div data-live="metrics">\(metricTable.render())</div>\(rest(metrics.count))</section>
             <section><h2>\(title("Parameters", params.count, of: run.params.count))</h2>\(paramTable.render())\(rest(params.count))</section></div>
             \(Piece.section("Runs under this run", try await childTable(children)))\(Piece.section("Datasets", datasets(run)))\(Piece.section("Logged models", try await models(run)))\(Piece.section("Tags", tags(run)))
@@ -80,18 +80,17 @@ struct RunPages: Sendable {
         count > Self.maxRows ? "<p class=\"dim\">The first \(Self.maxRows) by name. Search for the others.</p>" : .empty
     }
 
-    private func facts(_ run: Run, _ versions: [RegisteredVersion]) -> HTML {
+    private func facts(_ run: Run, _ versions: [RegisteredVersion], parent: HTML) -> HTML {
         let info = run.info, now = service.now()
         func tag(_ key: String) -> String { run.tags.first { $0.key == key }?.value ?? "" }
         let user = info.user.isEmpty ? tag("mlflow.user") : info.user
-        let parent = tag(TrackingStore.parentTag)
         let commit = tag("mlflow.source.git.commit")
-        let end: HTML = info.endTime.map { " – \(Piece.moment($0))" } ?? .empty
+        let end: HTML = info.endTime.map { " <span class=\"dim\">until \(Piece.moment($0))</span>" } ?? .empty
         return Piece.facts([
-            ("Started", "\(Piece.moment(info.startTime))\(end) <span class=\"dim\">(\(Piece.relative(info.startTime, now: now)))</span>"),
-            ("Duration", "\(Piece.duration(info, now: now))"), ("User", "\(user)"),
+            ("Started", "\(Piece.moment(info.startTime)) <span class=\"dim\">(\(Piece.relative(info.startTime, now: now)))</span>"),
+            ("Duration", "\(Piece.duration(info, now: now))\(end)"), ("User", "\(user)"),
             ("Source", source(tag("mlflow.source.name"), commit)),
-            ("Under", parent.isEmpty ? .empty : Piece.run(parent)),
+            ("Under", parent),
             (
                 "Registered as",
                 versions.map { version -> HTML in
@@ -100,6 +99,12 @@ struct RunPages: Sendable {
             ),
             ("Run id", "<code>\(info.id)</code>"), ("Artefacts", "<code>\(info.artifactURI)</code>"),
         ])
+    }
+
+    private func parent(of run: Run) async throws(TrackingError) -> HTML {
+        guard let id = run.tags.first(where: { $0.key == TrackingStore.parentTag })?.value, !id.isEmpty else { return .empty }
+        let found = try await service.store.runs(ids: [id], showing: TrackingStore.RunColumns()).first
+        return Piece.run(id, name: found?.info.name)
     }
 
     private func source(_ name: String, _ commit: String) -> HTML {

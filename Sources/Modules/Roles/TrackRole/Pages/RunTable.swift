@@ -5,7 +5,7 @@ import Web
 /// The rows of a run table with their boxes, names, states and chosen values.
 struct RunTable {
     struct Row {
-        let run: Run
+        var run: Run
         /// How far below the top.
         let depth: Int
         let children: Int

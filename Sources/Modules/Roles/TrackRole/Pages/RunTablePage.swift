@@ -32,11 +32,18 @@ struct RunTablePage: Sendable {
         let isLive = query["live"] != "off" && !query.has("page")
         page.refreshSeconds = isLive ? Self.refreshSeconds : nil
         page.body = """
-            \(Piece.description(experiment.tags))\(searchForm(query, complaint))\(bar(query, table.picker, isNested: isNested, isLive: isLive))
+            \(about(experiment))\(searchForm(query, complaint))\(bar(query, table.picker, isNested: isNested, isLive: isLive))
             <form id="picked" action="/compare" data-picks></form>
             <div data-live="runs">\(table.html)\(Piece.pager(query, next: next, around: Self.position(table.topCount, query, next, activity)))</div>
             """
         return page
+    }
+
+    /// A long description would push the table out of sight.
+    private func about(_ experiment: Experiment) -> HTML {
+        let text = experiment.tags.first { $0.key == "mlflow.note.content" }?.value ?? ""
+        let isLong = text.utf8.count > 300 || text.split(separator: "\n").count > 3
+        return isLong ? "<details class=\"about\"><summary>About this experiment</summary>\(Piece.note(text))</details>" : Piece.note(text)
     }
 
     private static func position(
@@ -57,11 +64,13 @@ struct RunTablePage: Sendable {
             // First the runs alone: which columns there are depends on them.
             search.columns = TrackingStore.RunColumns()
             let bare = try await service.store.searchRuns(search)
-            let names = try await service.store.names(
-                ofExperiment: experiment.id, runs: bare.elements.map(\.info.id), limit: ColumnPicker.maxNames)
-            let picker = ColumnPicker(query, names)
-            let runs = try await service.store.runs(ids: bare.elements.map(\.info.id), showing: Self.values(picker))
-            let rows = try await unfolded(runs, query, picker, isNested: isNested)
+            var rows = try await unfolded(bare.elements, query, isNested: isNested)
+            let ids = rows.map(\.run.info.id)
+            let picker = ColumnPicker(
+                query, try await service.store.names(ofExperiment: experiment.id, runs: ids, limit: ColumnPicker.maxNames))
+            let values = try await service.store.runs(ids: ids, showing: picker.chosen.wanted)
+            let known = Dictionary(values.map { ($0.info.id, $0) }) { first, _ in first }
+            for index in rows.indices { rows[index].run = known[rows[index].run.info.id] ?? rows[index].run }
             return (RunTable(rows: rows, picker: picker, query: query, now: service.now()), bare.nextPageToken, nil)
         } catch {
             guard error.code == .invalidParameter else { throw error }
@@ -70,16 +79,8 @@ struct RunTablePage: Sendable {
         }
     }
 
-    private static func values(_ picker: ColumnPicker) -> TrackingStore.RunColumns {
-        var columns = picker.chosen.wanted
-        columns.tags.append(TrackingStore.parentTag)
-        return columns
-    }
-
     /// The runs, and under each that is unfolded those that stand under it.
-    private func unfolded(
-        _ runs: [Run], _ query: PageQuery, _ picker: ColumnPicker, isNested: Bool
-    ) async throws(TrackingError) -> [RunTable.Row] {
+    private func unfolded(_ runs: [Run], _ query: PageQuery, isNested: Bool) async throws(TrackingError) -> [RunTable.Row] {
         let open = Set(query.all("expand"))
         var rows: [RunTable.Row] = []
         var waiting = runs.reversed().map { (run: $0, depth: 0) }
@@ -91,7 +92,8 @@ struct RunTablePage: Sendable {
             let isOpen = isNested && open.contains(run.info.id) && counts[run.info.id] != nil
             rows.append(RunTable.Row(run: run, depth: depth, children: isNested ? counts[run.info.id] ?? 0 : 0, isOpen: isOpen))
             guard isOpen, depth < Self.maxDepth else { continue }
-            let children = try await service.store.children(ofRun: run.info.id, showing: Self.values(picker), limit: Self.maxChildren)
+            let children = try await service.store.children(
+                ofRun: run.info.id, showing: TrackingStore.RunColumns(), limit: Self.maxChildren)
             counts.merge(try await service.store.childCounts(ofRuns: children.map(\.info.id))) { first, _ in first }
             waiting += children.reversed().map { ($0, depth + 1) }
         }
@@ -113,7 +115,7 @@ struct RunTablePage: Sendable {
     }
 
     private static let help: HTML = """
-        <details class="sheet"><summary class="button" aria-label="How to search">?</summary><div><p>Comparisons joined by <code>AND</code>:</p><pre><code>metrics.rmse &lt; 0.5 AND metrics."val/loss" != 'NaN'
+        <details class="sheet right"><summary class="button" aria-label="How to search">?</summary><div><p>Comparisons joined by <code>AND</code>:</p><pre><code>metrics.rmse &lt; 0.5 AND metrics."val/loss" != 'NaN'
         params.kind = 'ridge' AND params.depth IS NOT NULL
         tags.team ILIKE 'price%'
         attributes.status = 'FAILED' AND attributes.run_name LIKE '%night%'
@@ -124,7 +126,7 @@ struct RunTablePage: Sendable {
         let base = query.without("page")
         let nest: HTML = """
             <a class="button" href="\(base.without("expand").setting("nested", isNested ? "off" : "on").address)" \
-            title="\(isNested ? "Show every run in one list" : "Show runs under their parents")">\(isNested ? "Flat" : "Nested")</a>
+            title="\(isNested ? "Show every run in one list" : "Show runs under their parents")">\(isNested ? "Flat list" : "Nested")</a>
             """
         let live: HTML =
             query.has("page")
