@@ -33,6 +33,8 @@ let coreMetrics = Target.Dependency.product(name: "CoreMetrics", package: "swift
 let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
 let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
 let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
+let nioSSL = Target.Dependency.product(name: "NIOSSL", package: "swift-nio-ssl")
+let nioWebSocket = Target.Dependency.product(name: "NIOWebSocket", package: "swift-nio")
 let systemPackage = Target.Dependency.product(name: "SystemPackage", package: "swift-system")
 let unixSignals = Target.Dependency.product(name: "UnixSignals", package: "swift-service-lifecycle")
 
@@ -69,6 +71,9 @@ let modules: [Module] = [
     Module(
         name: "Web", layer: .adapters, uses: ["CZlib", "Domain", "Telemetry"],
         products: [hummingbird, httpClient, httpTypes, lifecycle, logging, metrics, nioCore, nioHTTP1, nioPosix], tested: true),
+    Module(
+        name: "WebSocket", layer: .adapters, products: [nioCore, nioHTTP1, nioPosix, nioSSL, nioWebSocket], tested: true),
+    Module(name: "Markets", layer: .adapters, uses: ["Domain", "Web"], products: [httpClient, nioSSL], tested: true),
 
     Module(
         name: "FeatureStore", layer: .stores,
@@ -82,7 +87,8 @@ let modules: [Module] = [
 
     Module(
         name: "ProduceRole", layer: .roles,
-        uses: ["Domain", "Table", "Features", "Project", "Settings", "EventLog", "Columnar"], products: roleProducts, tested: true),
+        uses: ["Domain", "Table", "Features", "Project", "Settings", "EventLog", "Columnar", "Web", "WebSocket", "Markets"],
+        products: roleProducts, tested: true),
     Module(
         name: "FeatureRole", layer: .roles,
         uses: [
@@ -171,6 +177,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
         .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
         .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),

@@ -54,6 +54,18 @@ package final class JSONLinesReader: BatchReader {
     }
 }
 
+extension JSONLinesReader {
+    /// The names of the fields of a file's first lines, in order of appearance; lines that are not objects have none.
+    package static func names(path: String, lines count: Int) throws(ColumnarError) -> [String] {
+        let lines = try LineReader(path: path)
+        var found = JSONLinesInference()
+        while lines.line < count, let line = try lines.next() {
+            do throws(ColumnarError) { try found.add(line, file: path, line: lines.line) } catch { continue }
+        }
+        return found.names
+    }
+}
+
 /// The columns of a JSON Lines file and the narrowest types that hold all their values.
 struct JSONLinesInference {
     private enum Kind { case null, bool, int, double, string, nested }

@@ -13,13 +13,15 @@ package struct JSONReader {
     package static var maxDepth: Int { 64 }
 
     private let bytes: UnsafeBufferPointer<UInt8>
+    private let numbersAsText: Bool
     private var at = 0
 
+    /// - Parameter numbersAsText: Whether numbers come as texts, digit by digit as they were written.
     /// - Throws: ``Error`` unless the bytes are exactly one JSON value.
-    package static func read(_ bytes: some Sequence<UInt8>) throws(Error) -> JSONValue {
+    package static func read(_ bytes: some Sequence<UInt8>, numbersAsText: Bool = false) throws(Error) -> JSONValue {
         let copy = ContiguousArray(bytes)
         let result: Result<JSONValue, Error> = copy.withUnsafeBufferPointer { buffer in
-            var reader = JSONReader(bytes: buffer)
+            var reader = JSONReader(bytes: buffer, numbersAsText: numbersAsText)
             do throws(Error) {
                 let value = try reader.value(depth: 0)
                 reader.skipSpace()
@@ -32,7 +34,10 @@ package struct JSONReader {
         return try result.get()
     }
 
-    private init(bytes: UnsafeBufferPointer<UInt8>) { self.bytes = bytes }
+    private init(bytes: UnsafeBufferPointer<UInt8>, numbersAsText: Bool) {
+        self.bytes = bytes
+        self.numbersAsText = numbersAsText
+    }
 
     private func error(_ message: String) -> Error { Error(message: message, offset: at) }
 
@@ -189,6 +194,7 @@ package struct JSONReader {
             guard at > exponent else { throw error("number without digits in the exponent") }
         }
         let text = String(decoding: bytes[first..<at], as: UTF8.self)
+        if numbersAsText { return .string(text) }
         if isInteger, let value = Int64(text) { return .int(value) }
         guard let value = Double(text) else { throw error("expected a number") }
         return .double(value)
