@@ -379,7 +379,7 @@ class TestDataDirectory:
         assert mlops.run("features", "--once", "--project", CRYPTO).stdout.startswith("0 records")
 
     def test_a_failing_source_ends_produce_although_another_has_no_end(self, mlops, tmp_path):
-        project = project_copy(tmp_path / "project")
+        project = project_copy(tmp_path / "project", ("optional: true, ", ""))
         done = mlops.run("produce", "--admin-port", 0, "--project", project, status=74, timeout=10)
         assert "xrp_eth_trades.parquet" in done.stderr.splitlines()[-1]
 

@@ -5,11 +5,13 @@ import FeatureStore
 import Features
 import Foundation
 import Learning
+import Markets
 import ObjectStore
 import Tracking
 import ProduceRole
 import Settings
 import Web
+import WebSocket
 
 /// What the process says to its caller when it ends: the one place where outcomes become numbers.
 enum ExitStatus: Int32 {
@@ -70,8 +72,20 @@ extension ExitStatus {
         case let error as TrackingFailure: error.cause.code == .unreachable || error.isRetriable ? .unreachable : .failed
         case let error as ColumnarError: error.code == .io ? .storageFailed : .badInput
         case let error as EventLogError: status(of: error.code)
+        case let error as MarketBackfill.Failure: status(of: error.cause)
+        case let error as MarketCapture.Failure: error.line == nil ? .storageFailed : .badInput
+        case let error as WebSocketError: error.isRetriable ? .unreachable : .badSettings
+        case is HistoryClient.BadTrust: .badSettings
         case is ObjectStoreError, is HTTPHost.CannotListen: .storageFailed
         default: .failed
+        }
+    }
+
+    private static func status(of cause: MarketBackfill.Failure.Cause) -> ExitStatus {
+        switch cause {
+        case .untold: .badSettings
+        case .unanswered: .unreachable
+        case .malformed: .badInput
         }
     }
 

@@ -59,9 +59,9 @@ struct LoopLive: Sendable {
             options.duration = nil
         }
         let live = try Sources(session, options)
-        var producers: [Producer] = []
-        for source in input.sources { producers.append(try await live.producer(source, speed: settings.produce.speed)) }
-        try await ProduceRole(producers: producers, logger: session.logger(.produce)).run()
+        var senders: [any Sending] = []
+        for source in input.sources { senders.append(try await live.sender(source, speed: settings.produce.speed)) }
+        try await ProduceRole(senders: senders, logger: session.logger(.produce)).run()
     }
 
     /// Training begins when the gate would have enough rows to judge, and comes again every three hours.

@@ -3,6 +3,7 @@ import EventLog
 import Features
 import Foundation
 import Logging
+import Project
 import Settings
 import Testing
 
@@ -37,7 +38,7 @@ import Testing
         let path = try file("t.jsonl", lines.joined(separator: "\n"))
         defer { try? FileManager.default.removeItem(atPath: path) }
         #expect(try JSONLinesSource(path: path, stream: tradeStream).span(notAfter: 1_000) == 5...7)
-        let whole = try FileSource(path: path, stream: tradeStream, constants: [("pair", .string("A"))], map: [])
+        let whole = try MappedLinesSource(path: path, stream: tradeStream, constants: [("pair", .string("A"))], map: [])
         #expect(try whole.span(notAfter: 1_000) == 5...7)
     }
 
@@ -64,20 +65,13 @@ import Testing
         defer { try? FileManager.default.removeItem(atPath: directory) }
         let log = try await LocalLog.open(directory: directory)
         try await log.createTopics([.init(name: "trades", partitions: 1)])
-        func producer(_ input: String = "i") -> Producer {
-            Producer(
-                .init(source: "s", topic: "trades", input: input, speed: .unlimited, idlePatience: nil, projectHash: ContentHash(of: "p")),
-                log: log,
-                clocks: .init(wall: { 1_000_000_000 }, monotonic: { .zero }), logger: Logger(label: "test")
-            ) {
-                let trades = SyntheticTrades(pairs: ["A", "B"], rate: 10, seed: 1, start: 0)
-                return SyntheticSource(trades: trades, start: 0, duration: 600_000, stream: tradeStream, constants: [])
-            }
+        func producer() -> Producer {
+            testProducer(log) { PartedSource { synthetic(.init(pairs: ["A", "B"], rate: 10, seed: 1), duration: 600_000) } }
         }
         let first = producer()
         #expect(try await first.feed(until: 300_000) == false)
         // While one process sends the source, another does not.
-        await #expect(throws: Producer.Held.self) { try await producer().feed() }
+        await #expect(throws: SourceWriter.Held.self) { try await producer().feed() }
         try await first.release()
         let middle = try await log.endOffset(topic: "trades", partition: 0)
         let second = producer()

@@ -1,18 +1,12 @@
 import Domain
 import Features
 import Foundation
+import Project
 import Settings
 import Table
 import Testing
 
 @testable import ProduceRole
-
-let tradeStream = StreamDefinition(
-    name: "trades", topic: "trades", key: ["pair"], time: "timestamp_ms",
-    fields: [
-        .init("pair", .string, sources: ["pair", "product_id"]), .init("price", .double), .init("quantity", .double),
-        .init("side", .string, isOptional: true), .init("trade_id", .string, isOptional: true), .init("timestamp_ms", .int),
-    ], dedupe: nil, require: [])
 
 @Suite struct SyntheticTradesTests {
     private func trades(seed: UInt64 = 7, rate: Double = 20) -> SyntheticTrades {
@@ -60,15 +54,16 @@ let tradeStream = StreamDefinition(
     }
 
     @Test func `an event is a JSON object with the stream's fields in order`() throws {
-        let source = SyntheticSource(
-            trades: trades(), start: 1_700_000_000_000, duration: 60_000, stream: tradeStream, constants: [("side", .string("buy"))])
-        let events = source.next(10)
+        let source = synthetic(
+            .init(pairs: ["BTC/USD", "ETH/USD", "XRP/ETH"], rate: 20, seed: 7), start: 1_700_000_000_000, duration: 60_000,
+            constants: [("side", .string("buy"))])
+        let events = try source.next(10)
         #expect(events.count == 10)
         let text = String(decoding: events[0].value, as: UTF8.self)
         #expect(text.hasPrefix("{\"pair\":\"") && text.contains("\"side\":\"buy\",\"trade_id\":\"1\",\"timestamp_ms\":17000000"))
         #expect(source.span(notAfter: .max) == 1_700_000_000_000...1_700_000_060_000)
         var count = 10
-        while case let more = source.next(100), !more.isEmpty { count += more.count }
+        while case let more = try source.next(100), !more.isEmpty { count += more.count }
         #expect((900...1_500).contains(count))
     }
 }
@@ -84,7 +79,7 @@ let tradeStream = StreamDefinition(
     @Test func `ticks name each key once, in key order, at the greatest time it reached`() {
         var times = KeyTimes()
         for (key, time) in [("b", 5), ("a", 9), ("b", 3), ("c", 1)] as [(String, Int64)] {
-            times.note(SourceEvent(time: time, key: Array(key.utf8), value: []), now: .zero, latest: 100_000)
+            times.note(Array(key.utf8), time, now: .zero, latest: 100_000)
         }
         let ticks = times.endTicks()
         #expect(ticks.map { String(decoding: $0.key ?? [], as: UTF8.self) } == ["a", "b", "c"])
@@ -94,14 +89,14 @@ let tradeStream = StreamDefinition(
 
     @Test func `an impossible time does not move a key's time`() {
         var times = KeyTimes()
-        times.note(SourceEvent(time: 5, key: [1], value: []), now: .zero, latest: 100)
-        times.note(SourceEvent(time: 101, key: [1], value: []), now: .zero, latest: 100)
+        times.note([1], 5, now: .zero, latest: 100)
+        times.note([1], 101, now: .zero, latest: 100)
         #expect(times.endTicks().map(\.timestamp) == [5])
     }
 
     @Test func `a silent key's time passes as the clock has, and it is told once per silence`() {
         var times = KeyTimes()
-        times.note(SourceEvent(time: 1_000, key: [1], value: []), now: .seconds(10), latest: 100_000)
+        times.note([1], 1_000, now: .seconds(10), latest: 100_000)
         #expect(times.idleTicks(now: .seconds(14), patience: .seconds(5)).isEmpty)
         #expect(times.idleTicks(now: .seconds(15), patience: .seconds(5)).map(\.timestamp) == [6_000])
         #expect(times.idleTicks(now: .seconds(16), patience: .seconds(5)).isEmpty)

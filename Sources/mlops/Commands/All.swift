@@ -88,7 +88,7 @@ struct All: AsyncParsableCommand {
             options.rate = source.rate ?? 2
             if options.source.isEmpty { options.source = try [generator(of: session)] }
         }
-        let chosen = session.project.sources.filter { options.source.isEmpty || options.source.contains($0.name) }
+        let chosen = try Sources(session, options).chosen(options.source)
         guard options.source.allSatisfy({ name in chosen.contains { $0.name == name } }), !chosen.isEmpty else {
             let names = session.project.sources.map(\.name), asked = options.source.first ?? ""
             throw Failure(.badSettings, "there is no source \"\(asked)\"" + SpellingSuggestion.hint(for: asked, among: names))

@@ -6,7 +6,13 @@ import Settings
 
 /// Events into the log.
 struct Produce: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(abstract: "Send events of the project's sources to their streams.")
+    static let configuration = CommandConfiguration(
+        abstract: "Send events of the project's sources to their streams.",
+        subcommands: [ProduceRun.self, ProduceBackfill.self, ProduceReplayDead.self], defaultSubcommand: ProduceRun.self)
+}
+
+struct ProduceRun: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(commandName: "run", abstract: "Send events as they come, or to the end (the default).")
 
     @OptionGroup var options: RunOptions
     @OptionGroup var source: SourceOptions
@@ -16,6 +22,21 @@ struct Produce: AsyncParsableCommand {
 
     @Option(help: "How fast event time passes: max, 1x, 60x.")
     var speed: String?
+
+    @Option(help: "Write what comes over the network from an exchange to this JSON Lines file.")
+    var record: String?
+
+    @Option(help: "Read what came over the network from a file that --record wrote, and end with it.")
+    var replay: String?
+
+    func validate() throws {
+        if record != nil, replay != nil { throw ValidationError("--record and --replay do not go together") }
+        if record != nil || replay != nil, source.source.count != 1 {
+            throw ValidationError("a capture belongs to one source; name it with --source")
+        }
+    }
+
+    private var capture: MarketSender.Capture { replay.map { .replay($0) } ?? record.map { .record($0) } ?? .none }
 
     func run() async throws {
         try await ExitStatus.mapped {
@@ -27,8 +48,8 @@ struct Produce: AsyncParsableCommand {
             let (session, settings) = try await Session.open(.produce, options, flags: flags) { reader, project in
                 try ProduceSettings(reader: reader, project: project)
             }
-            let producers = try await Sources(session, source).producers(settings)
-            try await RoleRunner(session).run(ProduceRole(producers: producers, logger: session.logger(.produce)))
+            let senders = try await Sources(session, source, capture: capture).senders(settings)
+            try await RoleRunner(session).run(ProduceRole(senders: senders, logger: session.logger(.produce)))
         }
     }
 }
@@ -38,7 +59,7 @@ struct SourceOptions: ParsableArguments {
     @Option(help: "Run this source only; may be repeated.")
     var source: [String] = []
 
-    @Option(help: "Read this file instead of the one the project names: SOURCE=PATH; may be repeated.")
+    @Option(help: "Read this file, pattern or folder instead of the one the project names: SOURCE=PATH; may be repeated.")
     var file: [String] = []
 
     @Option(help: "Event time that a synthetic source generates, such as 2d; endless without it.")
@@ -49,6 +70,9 @@ struct SourceOptions: ParsableArguments {
 
     @Option(help: "Trades per second of event time of a synthetic source, instead of the project's rate.")
     var rate: Double?
+
+    @Option(help: "Write what a synthetic source plants, and where, to this JSON Lines file.")
+    var truth: String?
 
     func validate() throws {
         if let duration, DurationText.parse(duration) == nil {

@@ -44,6 +44,10 @@ package enum HeaderName {
     package static let deadReason = "mlops-dead-reason"
     /// `topic/partition/offset` a dead or late record came from.
     package static let origin = "mlops-origin"
+    /// `path:line` of a line that `produce` could not read as an event.
+    package static let sourcePlace = "mlops-source"
+    /// Why it could not.
+    package static let sourceFault = "mlops-source-fault"
     /// How far behind the latest accepted time a record in a `.late` topic was, in milliseconds.
     package static let lateBy = "late_by_ms"
     /// The view that found a record late.

@@ -60,33 +60,6 @@ package struct ProjectDefinition: Sendable {
     package func view(_ name: String) -> ViewDefinition? { views.first { $0.name == name } }
 }
 
-/// Where events come from, as declared under `sources:`.
-package struct SourceDefinition: Sendable {
-    package enum Kind: Sendable {
-        /// Seeded trades for `pairs`, `rate` of them per second of event time in all.
-        case synthetic(pairs: [String], rate: Double, seed: UInt64)
-        /// A Parquet, CSV or JSON Lines file, relative to the project's folder.
-        case file(path: String)
-    }
-
-    package let name: String
-    package let kind: Kind
-    /// The stream the events go to.
-    package let stream: String
-    /// Constant fields added to every event, in declaration order.
-    package let set: [(field: String, value: Value)]
-    /// Stream field ← source column, in declaration order.
-    package let map: [(field: String, column: String)]
-
-    package init(name: String, kind: Kind, stream: String, set: [(field: String, value: Value)], map: [(field: String, column: String)]) {
-        self.name = name
-        self.kind = kind
-        self.stream = stream
-        self.set = set
-        self.map = map
-    }
-}
-
 /// What is served, as declared under `serving:`.
 package struct ServingDefinition: Sendable {
     package struct Model: Sendable, Hashable {

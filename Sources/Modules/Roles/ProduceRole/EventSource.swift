@@ -7,6 +7,32 @@ package struct SourceEvent: Sendable, Equatable {
     package let key: [UInt8]?
     /// A JSON object with the stream's fields in declaration order.
     package let value: [UInt8]
+    /// What is wrong with it, for an event that the stream must refuse: where it stood and why.
+    package let fault: Fault?
+
+    package struct Fault: Sendable, Equatable {
+        /// `path:line`.
+        package let place: String
+        package let reason: String
+
+        package init(place: String, reason: String) {
+            self.place = place
+            self.reason = reason
+        }
+    }
+
+    package init(time: EventTime.Milliseconds, key: [UInt8]?, value: [UInt8], fault: Fault? = nil) {
+        self.time = time
+        self.key = key
+        self.value = value
+        self.fault = fault
+    }
+
+    /// Says of a faulty event where it came from, for those who find it in the dead topic.
+    package var headers: [Record.Header] {
+        guard let fault else { return [] }
+        return [Record.Header(HeaderName.sourcePlace, fault.place), Record.Header(HeaderName.sourceFault, fault.reason)]
+    }
 }
 
 /// Where events come from: read once, in order, from one task.
@@ -16,16 +42,4 @@ package protocol EventSource: AnyObject {
     /// First and last event time of a finite source.
     /// - Parameter latest: Later times are mistakes that the stream will refuse; they do not count.
     func span(notAfter latest: EventTime.Milliseconds) throws -> ClosedRange<EventTime.Milliseconds>?
-}
-
-extension EventSource {
-    /// Passes over the first `count` events: where a restarted producer goes on.
-    package func skip(_ count: Int64) throws {
-        var left = count
-        while left > 0 {
-            let skipped = try next(Int(min(left, 10_000)))
-            if skipped.isEmpty { return }
-            left -= Int64(skipped.count)
-        }
-    }
 }

@@ -3,7 +3,7 @@ package import Domain
 package import Features
 import Table
 
-/// The rows of a Parquet, CSV or JSON Lines file as events of a stream, in file order.
+/// The rows of a Parquet or CSV file as events of a stream, in file order.
 package final class FileSource: EventSource {
     package enum Error: Swift.Error, Equatable, CustomStringConvertible {
         /// No column of the file fills a required field of the stream.

@@ -1,7 +1,7 @@
 import Domain
 
 /// The latest event time of every key a producer has sent, and which keys have fallen silent.
-struct KeyTimes: Sendable {
+package struct KeyTimes: Sendable {
     private struct Entry {
         var time: EventTime.Milliseconds
         var sentAt: Duration
@@ -9,13 +9,19 @@ struct KeyTimes: Sendable {
 
     private var entries: [[UInt8]: Entry] = [:]
 
+    package init() {}
+
+    /// Takes over what another has noted.
+    mutating func merge(_ other: KeyTimes) {
+        entries.merge(other.entries) { Entry(time: max($0.time, $1.time), sentAt: max($0.sentAt, $1.sentAt)) }
+    }
+
     /// - Parameters:
     ///   - now: By the monotonic clock.
     ///   - latest: A later time is a mistake that the stream will refuse: it must not move the key's time.
-    mutating func note(_ event: SourceEvent, now: Duration, latest: EventTime.Milliseconds) {
-        guard let key = event.key, event.time <= latest, EventTime.range.contains(event.time) else { return }
-        let time = max(entries[key]?.time ?? event.time, event.time)
-        entries[key] = Entry(time: time, sentAt: now)
+    mutating func note(_ key: [UInt8]?, _ time: EventTime.Milliseconds, now: Duration, latest: EventTime.Milliseconds) {
+        guard let key, time <= latest, EventTime.range.contains(time) else { return }
+        entries[key] = Entry(time: max(entries[key]?.time ?? time, time), sentAt: now)
     }
 
     /// One tick per key: its finite input has ended. In key order, so that two runs write the same bytes.

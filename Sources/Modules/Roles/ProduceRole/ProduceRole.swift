@@ -1,13 +1,19 @@
 package import Logging
 import ServiceLifecycle
 
+/// One source on its way into its stream.
+package protocol Sending: Sendable {
+    /// Returns when the source has ended; one without end goes on until the task is cancelled.
+    func run() async throws
+}
+
 /// The `produce` role: every source of the project into its stream.
 package struct ProduceRole: Service {
-    package let producers: [Producer]
+    package let senders: [any Sending]
     private let logger: Logger
 
-    package init(producers: [Producer], logger: Logger) {
-        self.producers = producers
+    package init(senders: [any Sending], logger: Logger) {
+        self.senders = senders
         self.logger = logger
     }
 
@@ -15,12 +21,7 @@ package struct ProduceRole: Service {
     package func run() async throws {
         try await cancelWhenGracefulShutdown {
             try await withThrowingTaskGroup(of: Void.self) { group in
-                for producer in producers {
-                    group.addTask {
-                        if try await producer.feed() { try await producer.finish() }
-                        try await producer.release()
-                    }
-                }
+                for sender in senders { group.addTask { try await sender.run() } }
                 while try await group.next() != nil {}
             }
         }

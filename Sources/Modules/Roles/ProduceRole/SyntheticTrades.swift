@@ -14,6 +14,16 @@ package struct SyntheticTrades: Sendable {
         package let side: String
         package let id: Int64
         package let time: EventTime.Milliseconds
+        /// Prices of the pair are multiples of this.
+        package let tick: Double
+
+        /// The same trade at other terms.
+        func changed(price: Double, quantity: Double) -> Trade {
+            let step = max(tick, (price / tick).rounded() * tick)
+            return Trade(
+                pair: pair, price: SyntheticTrades.rounded(step, tick),
+                quantity: max(0.000_01, (quantity * 100_000).rounded() / 100_000), side: side, id: id, time: time, tick: tick)
+        }
     }
 
     private enum Regime: CaseIterable { case calm, rising, falling, stormy }
@@ -72,8 +82,9 @@ package struct SyntheticTrades: Sendable {
         let price = max(market.tick, (exact / market.tick).rounded() * market.tick)
         let quantity = exp(normal() * 1.2 - 1) * 10_000 / exp(market.logFair)
         return Trade(
-            pair: market.pair, price: rounded(price, market.tick), quantity: max(0.000_01, (quantity * 100_000).rounded() / 100_000),
-            side: isBuy ? "buy" : "sell", id: market.trades, time: EventTime.Milliseconds(clock))
+            pair: market.pair, price: Self.rounded(price, market.tick),
+            quantity: max(0.000_01, (quantity * 100_000).rounded() / 100_000), side: isBuy ? "buy" : "sell", id: market.trades,
+            time: EventTime.Milliseconds(clock), tick: market.tick)
     }
 
     /// Per minute: how fast a deviation fades, how much noise it gets, and how the fair value drifts and shakes.
@@ -112,7 +123,7 @@ package struct SyntheticTrades: Sendable {
     }
 
     /// Removes the binary dust of a multiple of the tick, so that 0.1 + 0.2 never shows as 0.30000000000000004.
-    private func rounded(_ price: Double, _ tick: Double) -> Double {
+    fileprivate static func rounded(_ price: Double, _ tick: Double) -> Double {
         let scale = (1 / tick).rounded()
         return (price * scale).rounded() / scale
     }

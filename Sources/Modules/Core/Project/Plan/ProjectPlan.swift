@@ -56,11 +56,7 @@ package enum ProjectPlan {
         page.rows(
             project.sources.map { source in
                 var detail: [String] = []
-                switch source.kind {
-                case .synthetic(let pairs, let rate, let seed):
-                    detail.append("synthetic trades of \(pairs.joined(separator: ", ")); \(PlanPage.number(rate))/s, seed \(seed)")
-                case .file(let path): detail.append("file \(path)")
-                }
+                detail.append(SourcePlan.text(source.kind))
                 if !source.set.isEmpty {
                     detail.append("set " + source.set.map { "\($0.field) = \(literal($0.value))" }.joined(separator: ", "))
                 }

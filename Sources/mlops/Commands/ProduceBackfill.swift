@@ -1,0 +1,91 @@
+import ArgumentParser
+import Domain
+import Features
+import ProduceRole
+import Project
+import Settings
+
+struct ProduceBackfill: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "backfill", abstract: "Send an exchange's trades of a stretch of the past, and end.",
+        discussion: """
+            A backfill that was stopped goes on where it stopped when it is started again with the same times. The live source \
+            goes on behind it when it has not run before.
+            """)
+
+    @OptionGroup var options: RunOptions
+
+    @Option(help: "The source whose exchange is asked.")
+    var source: String
+
+    @Option(help: "The first event time, ISO 8601.")
+    var from: String
+
+    @Option(help: "The end of the event times, ISO 8601; by default now.")
+    var to: String?
+
+    func validate() throws {
+        guard let first = EventTime.parse(from) else { throw ValidationError("--from \(from) is not an ISO 8601 time") }
+        guard let to else { return }
+        guard let last = EventTime.parse(to) else { throw ValidationError("--to \(to) is not an ISO 8601 time") }
+        if last <= first { throw ValidationError("--to \(to) is not behind --from \(from)") }
+    }
+
+    func run() async throws {
+        try await ExitStatus.mapped {
+            let flags = [SettingsFlag("produce.sources", name: "--source", source)]
+            let (session, _) = try await Session.open(.produce, options, flags: flags) { reader, project in
+                try ProduceSettings(reader: reader, project: project)
+            }
+            let first = EventTime.parse(from) ?? 0, last = to.flatMap { EventTime.parse($0) } ?? session.wall()
+            guard last > first else { throw Failure(.badSettings, "--from \(from) is not in the past") }
+            let backfill = try Sources(session, try SourceOptions.parse([])).backfill(source, first..<last, to: to)
+            try await RoleRunner(session).run(ProduceRole(senders: [backfill], logger: session.logger(.produce)))
+        }
+    }
+}
+
+struct ProduceReplayDead: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "replay-dead", abstract: "Put refused records back into their stream, each once, after what was wrong is mended.")
+
+    @OptionGroup var options: RunOptions
+
+    @Option(help: "Only records of this stream; by default of every stream.")
+    var stream: String?
+
+    @Option(help: "Only records whose reason contains this text.")
+    var reason: String?
+
+    @Option(help: "At most so many records of a stream.")
+    var limit: Int?
+
+    @Flag(help: "Say what would be put back, and why it was refused.")
+    var dryRun = false
+
+    func validate() throws {
+        if let limit, limit < 1 { throw ValidationError("--limit \(limit) must be at least 1") }
+    }
+
+    func run() async throws {
+        try await ExitStatus.mapped {
+            let (session, _) = try await Session.open(.produce, options) { reader, project in
+                try ProduceSettings(reader: reader, project: project)
+            }
+            let streams = session.project.streams.filter { stream == nil || $0.name == stream }
+            if let stream, streams.isEmpty {
+                let hint = SpellingSuggestion.hint(for: stream, among: session.project.streams.map(\.name))
+                throw Failure(.badSettings, "there is no stream \"\(stream)\"" + hint)
+            }
+            for stream in streams {
+                let summary = try await DeadReplay(stream: stream, log: session.log, wall: session.wall).run(
+                    .init(reason: reason, limit: limit, isDry: dryRun))
+                let verb = dryRun ? "would be put back" : "put back"
+                print("\(stream.topic).dead: \(summary.records) records \(verb), \(summary.before) had been before")
+                for (reason, count) in summary.reasons.sorted(by: { ($1.value, $0.key) < ($0.value, $1.key) }).prefix(20) {
+                    print("  \(count)  \(reason)")
+                }
+            }
+        }
+    }
+}
