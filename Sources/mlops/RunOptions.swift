@@ -6,10 +6,10 @@ struct RunOptions: ParsableArguments {
     @Option(help: "The folder that holds mlops.yaml, or the file itself.")
     var project = "."
 
-    @Option(help: "Keep everything in this directory (the same as --event-log local:DIRECTORY).")
+    @Option(help: "Keep everything in this directory: the log too, unless --event-log names another.")
     var data: String?
 
-    @Option(help: "The event log that the roles meet at: local:DIRECTORY.")
+    @Option(help: "The event log that the roles meet at: local:DIRECTORY or kafka://HOST:PORT[,HOST:PORT].")
     var eventLog: String?
 
     @Option(help: "What a commit survives: process or full.")
@@ -36,7 +36,8 @@ struct RunOptions: ParsableArguments {
     /// The flags that were given, for the settings of a role.
     func flags(_ role: Role) -> [SettingsFlag] {
         let given: [(String, String, String?)] = [
-            ("event_log.url", "--data", data.map { "local:\($0)" }), ("event_log.url", "--event-log", eventLog),
+            ("data.directory", "--data", data), ("event_log.url", "--data", data.map { "local:\($0)" }),
+            ("event_log.url", "--event-log", eventLog),
             ("event_log.durability", "--durability", durability), ("log.level", "--log-level", logLevel),
             ("log.format", "--log-format", logFormat), ("host", "--host", host),
             ("\(role.rawValue).admin_port", "--admin-port", adminPort), ("track.url", "--track-url", trackUrl),

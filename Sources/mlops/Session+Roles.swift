@@ -83,5 +83,5 @@ extension Session {
     }
 
     /// Where the monitor writes its page.
-    var reportPath: String { settings.logDirectory + "/reports/monitor.html" }
+    var reportPath: String { settings.dataDirectory + "/reports/monitor.html" }
 }

@@ -42,10 +42,34 @@ struct Session: Sendable {
         }
         Telemetry.bootstrap(
             level: Logger.Level(rawValue: common.logLevel.rawValue) ?? .info, style: common.logFormat == .json ? .json : .text)
-        let log = try await LogURL(common.logURL).open(durability: common.durability == .full ? .full : .process)
+        let log = try await LogURL(common.logURL).open(durability: common.durability == .full ? .full : .process) { options in
+            options.complete(from: common, topicPrefix: project.topicPrefix)
+        }
         try await log.createTopics(Topics.plans(project))
         let store = try await ObjectStore(
-            url: "file:\(common.logDirectory)/objects", durability: common.durability == .full ? .powerLoss : .processKill)
+            url: "file:\(common.dataDirectory)/objects", durability: common.durability == .full ? .powerLoss : .processKill)
         return (Session(role: role, project: project, settings: common, log: log, store: store), own)
+    }
+}
+
+extension KafkaOptions {
+    /// Adds what the settings say.
+    fileprivate mutating func complete(from common: CommonSettings, topicPrefix: String) {
+        self.topicPrefix = topicPrefix
+        exclusiveGroups = ["produce/", "monitor/", "source/"]
+        cacheDirectory = common.dataDirectory + "/state"
+        guard let kafka = common.kafka else { return }
+        security.securityProtocol = kafka.security.rawValue
+        if kafka.username != nil { security.saslMechanism = kafka.mechanism.rawValue }
+        security.username = kafka.username
+        security.password = kafka.password?.revealed
+        security.authority = kafka.authority
+        security.certificate = kafka.certificate
+        security.key = kafka.key
+        replicationFactor = kafka.replicationFactor
+        retention = kafka.retention ?? -1
+        sessionTimeout = .milliseconds(kafka.sessionTimeout)
+        patience = .milliseconds(kafka.patience)
+        statisticsInterval = .milliseconds(kafka.statisticsInterval)
     }
 }

@@ -18,7 +18,7 @@ struct Tracker: Sendable {
     /// For a role that runs alone.
     static func find(_ session: Session) async -> Tracker {
         var known = session.settings.trackURL
-        if known == nil, let url = endpoint(of: session.settings.logDirectory), await answers(url) { known = url }
+        if known == nil, let url = endpoint(of: session.settings.dataDirectory), await answers(url) { known = url }
         return Tracker(own: known == nil ? session.trackRole(port: 0) : nil, known: known, readiness: session.readiness)
     }
 
@@ -97,7 +97,7 @@ extension Session {
     func trackRole(port: Int) -> TrackRole {
         let topic = Topics.registryEvents(project), log = log
         return TrackRole(
-            host: settings.host, port: port, directory: settings.logDirectory, readiness: readiness, logger: logger(.track), now: wall
+            host: settings.host, port: port, directory: settings.dataDirectory, readiness: readiness, logger: logger(.track), now: wall
         ) { record in try await log.append([record], to: topic) }
     }
 }

@@ -73,7 +73,7 @@ struct SettingsTests {
         let environment = try reader(environment: ["MLOPS_EVENT_LOG_URL": "local:data/log"])
         let settings = try CommonSettings(reader: environment, role: .serve)
         #expect(settings.logURL == "local:data/log")
-        #expect(settings.logDirectory == "data/log")
+        #expect(settings.dataDirectory == "data/log")
     }
 
     @Test func `every role has an admin port of its own`() throws {

@@ -89,8 +89,18 @@ extension SettingForm where Value == String {
 
     package static var logURL: Self {
         SettingForm(
-            "the URL of an event log, local:DIRECTORY",
-            parse: { $0.hasPrefix("local:") && $0.utf8.count > 6 ? $0 : nil }, write: { $0 })
+            "the URL of an event log, local:DIRECTORY or kafka://HOST:PORT[,HOST:PORT]",
+            parse: { ["local:", "kafka://"].contains(where: $0.hasStrictPrefix) ? $0 : nil }, write: { $0 })
+    }
+
+    /// A path, a name: anything that is not empty.
+    package static func text(_ expected: String) -> Self {
+        SettingForm(expected, parse: { $0.isEmpty ? nil : $0 }, write: { $0 })
+    }
+
+    /// Of a file on this machine.
+    package static var path: Self {
+        SettingForm("a path", parse: { $0.isEmpty || $0.utf8.contains(0) ? nil : $0 }, write: { $0 })
     }
 
     package static var httpURL: Self {
@@ -129,6 +139,10 @@ extension SettingForm where Value: CaseIterable & RawRepresentable<String> {
         SettingForm(
             "one of " + Value.allCases.map(\.rawValue).joined(separator: ", "), parse: { Value(rawValue: $0) }, write: { $0.rawValue })
     }
+}
+
+extension String {
+    fileprivate func hasStrictPrefix(_ prefix: String) -> Bool { hasPrefix(prefix) && utf8.count > prefix.utf8.count }
 }
 
 extension Substring {

@@ -96,7 +96,11 @@ package actor FeatureWorker {
     package func step() async throws -> Int {
         let batch = try await log.read(
             topic: plan.stream.topic, partition: plan.partition, from: position, limit: plan.batchRecords)
-        guard !batch.isEmpty else { return 0 }
+        guard !batch.isEmpty else {
+            // Offsets without records, such as the marks of transactions, are done with.
+            position = batch.nextOffset
+            return 0
+        }
         try take(batch)
         let output = engine.process()
         var unit = LogUnit(group: group, partition: plan.partition, lease: lease)

@@ -34,8 +34,12 @@ package enum Durability: String, Sendable, CaseIterable {
 
 /// What every role needs to know.
 package struct CommonSettings: Sendable {
-    /// The event log: `local:DIRECTORY`.
+    /// The event log: `local:DIRECTORY` or `kafka://HOST:PORT[,HOST:PORT]`.
     package let logURL: String
+    /// What the roles of this host keep in files; of a local log, its directory.
+    package let dataDirectory: String
+    /// `nil` unless the log is a Kafka cluster.
+    package let kafka: KafkaSettings?
     package let durability: Durability
     package let logLevel: LogLevel
     package let logFormat: LogFormat
@@ -49,6 +53,15 @@ package struct CommonSettings: Sendable {
     package init(reader: SettingsReader, role: Role) throws(SettingsError) {
         let url = reader.read(Self.logURL(directory: reader.directory))
         logURL = reader.isFromFile("event_log.url") ? Self.anchored(url, in: reader.directory) : url
+        if logURL.hasPrefix("local:") {
+            dataDirectory = String(logURL.dropFirst(6))
+            kafka = nil
+        } else {
+            let directory = reader.read(Self.dataDirectory(directory: reader.directory))
+            let isRelative = reader.isFromFile("data.directory") && !directory.hasPrefix("/")
+            dataDirectory = isRelative ? "\(reader.directory)/\(directory)" : directory
+            kafka = KafkaSettings(reader: reader)
+        }
         durability = reader.read(Self.durability)
         logLevel = reader.read(Self.logLevel)
         logFormat = reader.read(Self.logFormat)
@@ -59,17 +72,19 @@ package struct CommonSettings: Sendable {
         try reader.finish()
     }
 
-    /// The directory of a local log, without the scheme.
-    package var logDirectory: String { String(logURL.dropFirst(6)) }
-
     /// A relative directory in the project file starts at the file's folder.
     private static func anchored(_ url: String, in directory: String) -> String {
         let path = url.dropFirst(6)
-        return path.hasPrefix("/") ? url : "local:\(directory)/\(path)"
+        return path.hasPrefix("/") || !url.hasPrefix("local:") ? url : "local:\(directory)/\(path)"
     }
 
     static func logURL(directory: String) -> Setting<String> {
         Setting("event_log.url", .logURL, default: "local:\(directory)/.mlops", "The event log that the roles meet at.")
+    }
+    static func dataDirectory(directory: String) -> Setting<String> {
+        Setting(
+            "data.directory", .text("a directory"), default: "\(directory)/.mlops",
+            "Where files are kept when the log is a Kafka cluster: objects, copies of states, the address of the tracking server.")
     }
     static let durability = Setting("event_log.durability", .choice, default: Durability.process, "What a commit survives.")
     static let logLevel = Setting("log.level", .choice, default: LogLevel.info, "The least severe log lines that are written.")
@@ -85,7 +100,8 @@ package struct CommonSettings: Sendable {
 
     static let catalogue: [SettingInfo] =
         [
-            SettingInfo(logURL(directory: "PROJECT")), SettingInfo(durability), SettingInfo(logLevel), SettingInfo(logFormat),
+            SettingInfo(logURL(directory: "PROJECT")), SettingInfo(dataDirectory(directory: "PROJECT")), SettingInfo(durability),
+            SettingInfo(logLevel), SettingInfo(logFormat),
             SettingInfo(host), SettingInfo(trackURL), SettingInfo(trackToken),
-        ] + Role.allCases.map { SettingInfo(adminPort($0)) }
+        ] + KafkaSettings.catalogue + Role.allCases.map { SettingInfo(adminPort($0)) }
 }
