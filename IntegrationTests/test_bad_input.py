@@ -323,6 +323,11 @@ class TestCommandLine:
 
 
 class TestDataDirectory:
+    def test_more_replicas_than_partitions_are_status_78(self, mlops):
+        done = mlops.run("features", "--once", "--project", CRYPTO, status=78, environment={"MLOPS_FEATURES_REPLICAS": "5"})
+        assert "features.replicas is 5, but the streams have 4 partitions" in done.stderr
+        mlops.run("features", "--once", "--project", CRYPTO, environment={"MLOPS_FEATURES_REPLICAS": "4"})
+
     def test_a_file_in_its_place_is_status_78(self, mlops):
         mlops.data.write_text("I am a file")
         done = mlops.run("features", "--once", "--project", CRYPTO, status=78)

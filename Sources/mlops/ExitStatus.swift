@@ -1,6 +1,7 @@
 import ArgumentParser
 import Columnar
 import EventLog
+import FeatureRole
 import FeatureStore
 import Features
 import Foundation
@@ -67,7 +68,7 @@ extension ExitStatus {
     private static func status(of error: any Error) -> ExitStatus {
         switch error {
         case let failure as Failure: failure.status
-        case is SettingsError, is EngineState.Error, is OfflineStore.Error: .badSettings
+        case is SettingsError, is FeatureRole.TooManyReplicas, is EngineState.Error, is OfflineStore.Error: .badSettings
         case is FileSource.Error, is TrainingRun.Error, is TrainingRows.Error, is PointInTimeJoin.Error: .badInput
         case let error as TrackingFailure: error.cause.code == .unreachable || error.isRetriable ? .unreachable : .failed
         case let error as ColumnarError: error.code == .io ? .storageFailed : .badInput

@@ -18,6 +18,15 @@ package struct FeatureRole: Service {
     /// Rows that make a file worth writing while more are coming.
     private static let archiveMinRows = 20_000
 
+    /// More processes than partitions: some of them would never have anything to do.
+    package struct TooManyReplicas: Error, Equatable, CustomStringConvertible {
+        package let replicas: Int
+        package let partitions: Int
+        package var description: String {
+            "features.replicas is \(replicas), but the streams have \(partitions) partitions: at most \(partitions) processes can share them"
+        }
+    }
+
     /// - Parameters:
     ///   - compiled: The views of each stream; their topics exist.
     ///   - wall: Milliseconds since the epoch.
@@ -25,6 +34,9 @@ package struct FeatureRole: Service {
         compiled: [(stream: StreamDefinition, views: CompiledViews)], projectHash: ContentHash, log: any EventLog, store: ObjectStore,
         settings: FeaturesSettings, logger: Logger, wall: @escaping @Sendable () -> EventTime.Milliseconds, instance: String
     ) throws {
+        guard settings.replicas <= StreamTopics.partitions else {
+            throw TooManyReplicas(replicas: settings.replicas, partitions: StreamTopics.partitions)
+        }
         self.logger = logger
         archiveInterval = .milliseconds(settings.archiveInterval)
         features = try StreamFeatures(

@@ -6,10 +6,13 @@ package struct FeaturesSettings: Sendable {
     package let batchRecords: Int
     /// How often finished rows move to the archive.
     package let archiveInterval: EventTime.Milliseconds
+    /// Processes of the role that are meant to share the streams.
+    package let replicas: Int
 
     package init(reader: SettingsReader) throws(SettingsError) {
         batchRecords = reader.read(Self.batchRecords)
         archiveInterval = reader.read(Self.archiveInterval)
+        replicas = reader.read(Self.replicas)
         try reader.finish()
     }
 
@@ -18,5 +21,8 @@ package struct FeaturesSettings: Sendable {
     static let archiveInterval = Setting(
         "features.archive_interval", .duration(100...86_400_000), default: 30_000, "How often finished rows move to the archive.")
 
-    static let catalogue = [SettingInfo(batchRecords), SettingInfo(archiveInterval)]
+    static let replicas = Setting(
+        "features.replicas", .count(1...10_000), default: 1, "Processes that share the streams; no more than these have partitions.")
+
+    static let catalogue = [SettingInfo(batchRecords), SettingInfo(archiveInterval), SettingInfo(replicas)]
 }
