@@ -52,7 +52,7 @@ let modules: [Module] = [
     Module(name: "Table", layer: .core, uses: ["Domain"], tested: true),
     Module(name: "Statistics", layer: .core, uses: ["Domain"], tested: true),
     Module(name: "Expressions", layer: .core, uses: ["Domain", "Table"], tested: true),
-    Module(name: "Streaming", layer: .core, uses: ["Domain", "Table", "Expressions"], tested: true),
+    Module(name: "Streaming", layer: .core, uses: ["Domain", "Table", "Statistics", "Expressions"], tested: true),
     Module(name: "Features", layer: .core, uses: ["Domain", "Table", "Expressions", "Streaming"], products: [crypto], tested: true),
     Module(name: "Inference", layer: .core, uses: ["Domain", "Table"], tested: true),
     Module(name: "Learning", layer: .core, uses: ["Domain", "Table", "Statistics", "Inference"], tested: true),

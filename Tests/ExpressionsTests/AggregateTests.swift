@@ -64,7 +64,7 @@ import Testing
         arguments: [
             ("first(side)", .string), ("last(flag)", .bool), ("min(at)", .time), ("max(side)", .string), ("sum(n)", .int),
             ("sum(price)", .double),
-            ("mean(n)", .double), ("count(side)", .int),
+            ("mean(n)", .double), ("count(side)", .int), ("std(n)", .double), ("count_distinct(flag)", .int), ("quantile(n, 0.5)", .double),
         ] as [(String, ValueType)])
     func `a result has the type its aggregate gives`(text: String, type: ValueType) throws {
         #expect(try program(("a", text)).calls[0].type == type)
@@ -83,10 +83,28 @@ import Testing
         #expect(error("last(null)") == ExpressionError("last(x) of null is always null", at: 5))
         #expect(error("1 + 1") == ExpressionError("a view with a window needs an aggregate, such as count()", at: 0))
         #expect(error("lead(price, 1m)") == ExpressionError("lead looks into the future and is legal only in training.target", at: 0))
+        #expect(error("std(side)") == ExpressionError("std(x) expects a number, not a string", at: 4))
+        #expect(error("quantile(price)") == ExpressionError("quantile(x, q) takes 2 arguments, not 1", at: 0))
+        for (text, found) in [("price", "price"), ("1.5", "1.5"), ("-0.1", "-0.1"), ("2", "2"), ("'x'", "\"x\"")] {
+            #expect(
+                error("quantile(price, \(text))")
+                    == ExpressionError("quantile(x, q) needs a plain number from 0 to 1 here, not \(found)", at: 16))
+        }
         let sequence = "works over the rows of a key: a window has no rows to look back on; use it in a view that reads this one"
         #expect(error("sma(last(price), 3)") == ExpressionError("sma \(sequence)", at: 0))
         #expect(error("sum(lag(price, 1))") == ExpressionError("lag \(sequence)", at: 4))
         #expect(error("macd(last(price), 7, 14, 9)")?.offset == 0)
+    }
+
+    @Test func `quantiles of one argument are calls of their own`() throws {
+        let program = try program(
+            ("low", "quantile(price, 0.1)"), ("high", "quantile(price, 0.9)"), ("range", "quantile(price, 0.9) - low"))
+        #expect(
+            program.calls == [
+                .init(kind: .quantile, argument: 0, parameter: 0.1, type: .double),
+                .init(kind: .quantile, argument: 0, parameter: 0.9, type: .double),
+            ])
+        #expect(program.argumentTypes == [.double])
     }
 
     @Test func `every wrong column is told`() throws {

@@ -72,9 +72,9 @@ import Testing
     @Test func `int overflow is counted once per cell`() throws {
         let table = try Table([Column("n", ints: [.max, 1, nil])])
         let program = try RowProgram(columns: [("a", try .parse("n + 1")), ("b", try .parse("n * 2"))], filter: nil, schema: [("n", .int)])
-        var states = [program.initialState()], overflows = 0
-        let columns = program.evaluate(table, keyOfRow: [0, 0, 0], states: &states, overflows: &overflows).columns
-        #expect(overflows == 2)
+        var states = [program.initialState()], counts = EvaluationCounts()
+        let columns = program.evaluate(table, keyOfRow: [0, 0, 0], states: &states, counts: &counts).columns
+        #expect(counts.overflows == 2)
         #expect(columns[0] == Column("a", ints: [nil, 2, nil]))
     }
 

@@ -70,10 +70,10 @@ import Testing
     @Test func `a sum of ints is exact, and null and counted only where it does not fit`() throws {
         let table = try Table([Column("n", ints: [.max, .max, .min, .min, 1, 2])])
         let program = try RowProgram(columns: [("s", try .parse("sum_over(n, 2)"))], filter: nil, schema: [("n", .int)])
-        var states = [program.initialState()], overflows = 0
-        let column = program.evaluate(table, keyOfRow: Array(repeating: 0, count: 6), states: &states, overflows: &overflows).columns[0]
+        var states = [program.initialState()], counts = EvaluationCounts()
+        let column = program.evaluate(table, keyOfRow: Array(repeating: 0, count: 6), states: &states, counts: &counts).columns[0]
         #expect(column == Column("s", ints: [nil, nil, -1, nil, .min + 1, 3]))
-        #expect(overflows == 2)
+        #expect(counts.overflows == 2)
     }
 
     @Test(arguments: [1, 2, 3, 7, 10, 64])

@@ -5,14 +5,14 @@ import Testing
 
 struct TrainingRowsTests {
     static func rows(
-        x: [Double?], y: [Double?] = [], target: [Double?], keys: [String]? = nil, times: [Int64]? = nil, reject: Double = 1
+        x: [Double?], y: [Double?] = [], target: [Double?], keys: [String]? = nil, times: [Int64]? = nil, warmUp: [String: Int] = ["x": 2, "y": 1], reject: Double = 1
     ) throws -> TrainingRows {
         let count = x.count
         return try TrainingRows(
             table: Table([Column("x", doubles: x), Column("y", doubles: y.isEmpty ? x.map { _ in 1 } : y)]),
             target: Column("t", doubles: target), availability: times ?? (0..<Int64(count)).map { $0 },
             keys: keys ?? [String](repeating: "", count: count), features: ["x", "y"],
-            missing: .init(numeric: .median, categorical: "U", rejectRowsAbove: reject))
+            warmUp: warmUp, missing: .init(numeric: .median, categorical: "U", rejectRowsAbove: reject))
     }
 
     @Test func `warm-up and unlabelled rows are left out and count as neither missing nor usable`() throws {
@@ -33,10 +33,18 @@ struct TrainingRowsTests {
         #expect(rows.counts.incomplete == 1)
     }
 
-    @Test func `a column that never has a value for a key is missing, not warming up`() {
-        #expect(throws: TrainingRows.Error.tooManyMissing(share: 1, limit: 0.5, column: "y")) {
-            try Self.rows(x: [1, 2], y: [nil, nil], target: [1, 2], reject: 0.5)
+    @Test func `a column that never has a value for a key warms up as long as it needs, and is missing from then on`() throws {
+        let rows = try Self.rows(x: [1, 2, 3, 4], y: [nil, nil, nil, nil], target: [1, 2, 3, 4], warmUp: ["y": 3])
+        #expect(rows.targets == [4])
+        #expect(rows.counts.warmUp == 3 && rows.counts.incomplete == 1)
+    }
+
+    @Test func `a column without an operator that looks back does not warm up: its nulls are missing values`() throws {
+        #expect(throws: TrainingRows.Error.tooManyMissing(share: 0.5, limit: 0.4, column: "y")) {
+            try Self.rows(x: [1, 2], y: [nil, 1], target: [1, 2], warmUp: ["x": 5], reject: 0.4)
         }
+        #expect(try Self.rows(x: [1, 2], y: [nil, 1], target: [1, 2], warmUp: [:]).counts.incomplete == 1)
+        #expect(try Self.rows(x: [1, 2], y: [nil, 1], target: [1, 2], warmUp: ["y": 1], reject: 0).counts.warmUp == 1)
     }
 
     @Test func `the share of incomplete rows may reach the limit but not exceed it`() throws {
@@ -58,12 +66,12 @@ struct TrainingRowsTests {
             try TrainingRows(
                 table: Table([Column("x", doubles: [1])]), target: Column("t", doubles: [1]), availability: [0], keys: [""],
                 features: ["z"],
-                missing: FittingTests.missing)
+                warmUp: [:], missing: FittingTests.missing)
         }
         #expect(throws: TrainingRows.Error.notANumber(target: "t")) {
             try TrainingRows(
                 table: Table([Column("x", doubles: [1])]), target: Column("t", strings: ["a"]), availability: [0], keys: [""],
-                features: ["x"], missing: FittingTests.missing)
+                features: ["x"], warmUp: [:], missing: FittingTests.missing)
         }
     }
 }

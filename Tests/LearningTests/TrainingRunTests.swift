@@ -43,7 +43,7 @@ struct TrainingRunTests {
                 Column("pair", strings: x.indices.map { $0 % 2 == 0 ? "A" : "B" }),
             ]),
             target: Column("t", doubles: target), availability: x.indices.map { Int64($0 / 2) * minute },
-            keys: x.indices.map { $0 % 2 == 0 ? "A" : "B" }, features: ["x", "noise", "pair"], missing: FittingTests.missing)
+            keys: x.indices.map { $0 % 2 == 0 ? "A" : "B" }, features: ["x", "noise", "pair"], warmUp: [:], missing: FittingTests.missing)
     }
 
     /// A library that always grows one split of the first feature at 5.

@@ -23,7 +23,7 @@ enum Examples {
         let rows = try TrainingRows(
             table: Table([Column("close", doubles: close), Column("sma", doubles: sma)]),
             target: Column("ahead", doubles: zip(close, sma).map { $0 + $1 / 2 }), availability: (0..<200).map { Int64($0) * 60_000 },
-            keys: [String](repeating: "", count: 200), features: definition.features, missing: definition.missing)
+            keys: [String](repeating: "", count: 200), features: definition.features, warmUp: [:], missing: definition.missing)
         return try TrainingRun(definition: definition, boost: { _, _, _ in [] }, clock: { 0 }, report: { _ in }).run(rows, champion: nil)
     }
 }

@@ -13,7 +13,7 @@ struct TrainingLabelsTests {
     static func labels(_ expression: String = "lead(close, 2m)") throws -> TrainingLabels {
         let schema = ViewSchema(key: [("pair", .string)], declared: [("close", .double), ("sma", .double)], metadata: .window)
         let target = try TargetProgram(name: "ahead", expression: .parse(expression), schema: schema.columns)
-        return TrainingLabels(definition: Examples.definition(horizon: target.horizon), target: target, schema: schema)
+        return TrainingLabels(definition: Examples.definition(horizon: target.horizon), target: target, schema: schema, warmUp: ["sma": 1])
     }
 
     /// One row per (minute, pair); `close` is the minute, a thousand more for pair B.

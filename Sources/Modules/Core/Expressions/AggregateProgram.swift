@@ -51,18 +51,6 @@ package struct AggregateProgram: Sendable {
         return columns
     }
 
-    package func arguments(_ events: Table, overflows: inout Int) -> [Column] {
-        var counts = EvaluationCounts()
-        defer { overflows += counts.overflows }
-        return arguments(events, counts: &counts)
-    }
-
-    package func finish(_ results: [Column], overflows: inout Int) -> [Column] {
-        var counts = EvaluationCounts()
-        defer { overflows += counts.overflows }
-        return finish(results, counts: &counts)
-    }
-
     /// The output columns from one column per call.
     package func finish(_ results: [Column]) -> [Column] {
         var counts = EvaluationCounts()

@@ -204,7 +204,8 @@ struct Compiler {
             let reason = place == .aggregateArgument ? "and cannot stand inside another one" : "and needs a view with a window" + hint
             throw ExpressionError("\(kind.rawValue) is an aggregate \(reason)", at: offset)
         }
-        try Self.check(arguments.count, kind == .count ? 0...1 : 1...1, kind.usage, at: offset)
+        try Self.check(arguments.count, kind.arity, kind.usage, at: offset)
+        let parameter = arguments.count == 2 ? try Self.fraction(arguments[1], kind) : 0
         var call = AggregateCall(kind: kind, argument: nil, type: .int)
         if let argument = arguments.first {
             let outer = scope
@@ -218,13 +219,22 @@ struct Compiler {
             guard let type = typed.type else { throw ExpressionError("\(kind.usage) of null is always null", at: argument.offset) }
             do throws(ScalarFunction.Mismatch) {
                 let result = try AggregateCall.resultType(kind, of: type)
-                call = AggregateCall(kind: kind, argument: self.argument(argument.text, typed.plan, type), type: result)
+                call = AggregateCall(
+                    kind: kind, argument: self.argument(argument.text, typed.plan, type), parameter: parameter, type: result)
             } catch { throw ExpressionError("\(kind.usage) \(error.message)", at: argument.offset) }
         }
         let index = calls.firstIndex(of: call) ?? calls.count
         if index == calls.count { calls.append(call) }
         // Where the results stand is known once all calls are; until then they are numbered from -1 downwards.
         return Typed(plan: .column(-1 - index), type: call.type)
+    }
+
+    private static func fraction(_ syntax: Syntax, _ kind: AggregateCall.Kind) throws(ExpressionError) -> Double {
+        switch syntax.literal {
+        case .int(let value)? where value == 0 || value == 1: return Double(value)
+        case .double(let value)? where value >= 0 && value <= 1: return value
+        default: throw ExpressionError("\(kind.usage) needs a plain number from 0 to 1 here, not \(syntax.text)", at: syntax.offset)
+        }
     }
 
     private mutating func argument(_ text: String, _ plan: Plan, _ type: ValueType) -> Int {

@@ -35,6 +35,9 @@ package enum FunctionCatalogue {
         case .max: "The greatest value."
         case .sum: "The sum, in order of arrival."
         case .mean: "The mean."
+        case .std: "The population standard deviation."
+        case .countDistinct: "The number of different values: exact up to 512, beyond that with a standard error of 1.6 percent."
+        case .quantile: "The quantile q, from 0 to 1: exact up to 256 values, beyond that within 0.4 percent of the values themselves."
         case .count: "The number of rows; with an argument, of those where it is not null."
         }
     }

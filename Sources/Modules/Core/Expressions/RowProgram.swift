@@ -136,14 +136,6 @@ package struct RowProgram: Sendable {
         return evaluate(input, keyOfRow: keyOfRow, states: &states, counts: &counts)
     }
 
-    package func evaluate(
-        _ input: Table, keyOfRow: [Int], states: inout [State], overflows: inout Int
-    ) -> (columns: [Column], keep: [Bool]?) {
-        var counts = EvaluationCounts()
-        defer { overflows += counts.overflows }
-        return evaluate(input, keyOfRow: keyOfRow, states: &states, counts: &counts)
-    }
-
     /// - Parameter counts: Raised by what happened to values.
     package func evaluate(
         _ input: Table, keyOfRow: [Int], states: inout [State], counts: inout EvaluationCounts

@@ -37,8 +37,8 @@ struct ViewOperator: Sendable {
         self.windows = nil  // Keep the only reference: the state below must not be copied.
         windows.growKeys(to: keys.count)
         let before = windows.overflows
-        let closed = windows.process(batch.steps, arguments: program.arguments(batch.events, overflows: &output.overflows))
-        output.overflows += windows.overflows - before
+        let closed = windows.process(batch.steps, arguments: program.arguments(batch.events, counts: &output.counts))
+        output.counts.overflows += windows.overflows - before
         for late in closed.late {
             output.late.append(
                 LateRecord(
@@ -54,7 +54,7 @@ struct ViewOperator: Sendable {
             Column("window_start_ms", .int(closed.starts)), Column("window_end_ms", .int(closed.ends)),
             Column("is_final", .bool(isFinal)), Column("synthetic", .bool(closed.synthetic)),
         ]
-        let declared = program.finish(closed.results, overflows: &output.overflows)
+        let declared = program.finish(closed.results, counts: &output.counts)
         let rows = assemble(declared, metadata: metadata, keyOfRow: closed.keys, marks: closed.marks, keys: keys)
         guard let filter else { return judged(rows, keys, &output) }
         var states = filterState
@@ -74,16 +74,18 @@ struct ViewOperator: Sendable {
         guard case .rows(let program) = view.program else { return input }
         let input = view.definition.emit == .current ? input : input.finalOnly
         while states.count < max(1, keys.count) { states.append(program.initialState()) }
-        let (columns, keep) = evaluate(program, input, overflows: &output.overflows)
+        let (columns, keep) = evaluate(program, input, counts: &output.counts)
         let metadata = view.schema.metadata.columns.compactMap { input.table[$0.name] }
         let rows = assemble(columns, metadata: metadata, keyOfRow: input.keyOfRow, marks: input.marks, keys: keys)
         return judged(rows.filtered(keep), keys, &output)
     }
 
-    private mutating func evaluate(_ program: RowProgram, _ input: ViewRows, overflows: inout Int) -> (columns: [Column], keep: [Bool]?) {
+    private mutating func evaluate(
+        _ program: RowProgram, _ input: ViewRows, counts: inout EvaluationCounts
+    ) -> (columns: [Column], keep: [Bool]?) {
         if program.hasState { dirty.formUnion(input.keyOfRow) }
         guard program.hasState, let marks = input.marks, marks.contains(where: { $0.contains(.partial) }) else {
-            return program.evaluate(input.table, keyOfRow: input.keyOfRow, states: &states, overflows: &overflows)
+            return program.evaluate(input.table, keyOfRow: input.keyOfRow, states: &states, counts: &counts)
         }
         // Stretches of final rows move the state on; a partial row looks at a copy of it.
         var columns: [[Column]] = [], keep: [Bool] = []
@@ -95,9 +97,9 @@ struct ViewOperator: Sendable {
             let part: (columns: [Column], keep: [Bool]?)
             if isPartial {
                 var copies = rowKeys.map { states[$0] }
-                part = program.evaluate(table, keyOfRow: Array(rowKeys.indices), states: &copies, overflows: &overflows)
+                part = program.evaluate(table, keyOfRow: Array(rowKeys.indices), states: &copies, counts: &counts)
             } else {
-                part = program.evaluate(table, keyOfRow: rowKeys, states: &states, overflows: &overflows)
+                part = program.evaluate(table, keyOfRow: rowKeys, states: &states, counts: &counts)
             }
             columns.append(part.columns)
             keep += part.keep ?? Array(repeating: true, count: rowKeys.count)

@@ -1,4 +1,5 @@
 package import Domain
+import Expressions
 package import Streaming
 package import Table
 
@@ -63,8 +64,14 @@ package struct EngineOutput: Sendable {
     package var held: [(view: Int, rows: HeldRows)] = []
     package var accepted = 0
     package var duplicates = 0
-    /// Integer sums that overflowed and became null.
-    package var overflows = 0
+    var counts = EvaluationCounts()
+
+    /// Integers that overflowed and became null.
+    package var overflows: Int { counts.overflows }
+    /// Texts that `canonical` looked up in a vocabulary.
+    package var canonicalValues: Int { counts.looked }
+    /// Of those, texts that the vocabulary does not know.
+    package var canonicalUnknown: Int { counts.unknown }
 }
 
 /// An event that came after its window had closed.

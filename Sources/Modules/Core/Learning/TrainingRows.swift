@@ -47,9 +47,11 @@ package struct TrainingRows: Sendable {
     ///   - target: The label of each row, null where there is none.
     ///   - availability: When each row became available.
     ///   - keys: The entity of each row; all equal text when rows have none.
+    ///   - warmUp: Per feature, how many rows of an entity come before its first value because operators look back; 0 where it is not
+    ///     named. Only such a feature warms up: elsewhere a null is a missing value.
     package init(
         table: Table, target: Column, availability: [EventTime.Milliseconds], keys: [String], features: [String],
-        missing: TrainingDefinition.Missing
+        warmUp: [String: Int], missing: TrainingDefinition.Missing
     ) throws(Error) {
         guard target.type != .string else { throw .notANumber(target: target.name) }
         var columns: [Column] = []
@@ -58,7 +60,7 @@ package struct TrainingRows: Sendable {
             columns.append(column)
         }
         let order = (0..<table.rowCount).sorted { (availability[$0], keys[$0], $0) < (availability[$1], keys[$1], $1) }
-        let warmedUp = Self.warmUp(columns, order, keys)
+        let warmedUp = Self.isWarm(columns.map { ($0, warmUp[$0.name] ?? 0) }, order, keys)
         var counts = Counts()
         counts.read = table.rowCount
         var usable: [Int] = []
@@ -85,19 +87,20 @@ package struct TrainingRows: Sendable {
         self.availability = usable.map { availability[$0] }
     }
 
-    /// Whether each row lies at or after its key's first value of every feature. A feature that never has a value for a
-    /// key is missing there, not warming up.
-    private static func warmUp(_ columns: [Column], _ order: [Int], _ keys: [String]) -> [Bool] {
+    /// Whether each row lies at or after its key's first value of every feature that warms up. Of a feature without any value for a key,
+    /// as many rows as it needs lie before that value; later ones miss it.
+    private static func isWarm(_ columns: [(column: Column, warmUp: Int)], _ order: [Int], _ keys: [String]) -> [Bool] {
         var isWarm = [Bool](repeating: true, count: order.count)
-        for column in columns where column.nulls != nil {
+        for (column, warmUp) in columns where warmUp > 0 && column.nulls != nil {
             var hasValue: Set<String> = []
             for row in order where !column.isNull(row) { hasValue.insert(keys[row]) }
-            var started: Set<String> = []
+            var started: Set<String> = [], waited: [String: Int] = [:]
             for row in order {
                 if !column.isNull(row) {
                     started.insert(keys[row])
-                } else if hasValue.contains(keys[row]), !started.contains(keys[row]) {
-                    isWarm[row] = false
+                } else if !started.contains(keys[row]) {
+                    waited[keys[row], default: 0] += 1
+                    if hasValue.contains(keys[row]) || waited[keys[row], default: 0] <= warmUp { isWarm[row] = false }
                 }
             }
         }

@@ -25,6 +25,9 @@ extension Lane {
         case .doubles: doubles[slot] = doubles[other]
         case .ints: ints[slot] = ints[other]
         case .texts: texts[slot] = texts[other]
+        case .moments: (doubles[slot], squares[slot]) = (doubles[other], squares[other])
+        case .quantiles: quantiles[slot] = quantiles[other]
+        case .distincts: distincts[slot] = distincts[other]
         }
     }
 
@@ -41,6 +44,7 @@ extension Lane {
         case (.max, .ints): ints[slot] = max(ints[slot], ints[other])
         case (.min, .texts): if texts[other] < texts[slot] { texts[slot] = texts[other] }
         case (.max, .texts): if texts[other] > texts[slot] { texts[slot] = texts[other] }
+        case (_, .moments), (_, .quantiles), (_, .distincts): combineSummaries(other, into: slot)
         default: break  // Counts have no value of their own.
         }
     }

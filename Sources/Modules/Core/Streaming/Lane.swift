@@ -1,5 +1,6 @@
 import Domain
 import Expressions
+import Statistics
 import Table
 
 /// The values of one aggregate call in all open windows: flat arrays indexed by window slot, so that a batch is
@@ -10,6 +11,8 @@ import Table
 struct Lane: Sendable {
     let kind: AggregateCall.Kind
     let argument: Int?
+    /// The constant of `quantile`.
+    let parameter: Double
     /// Type of the argument's column; `int` for `count()`.
     let argumentType: ValueType
     let resultType: ValueType
@@ -20,18 +23,29 @@ struct Lane: Sendable {
     var texts: [String] = []
     var times: [Int64] = []
     var offsets: [Int64] = []
+    /// Sums of squared distances from the mean, of `std`.
+    var squares: [Double] = []
+    var quantiles: [QuantileSketch] = []
+    var distincts: [DistinctSketch] = []
 
-    enum Storage { case none, doubles, ints, texts }
+    enum Storage { case none, doubles, ints, texts, moments, quantiles, distincts }
 
     init(_ call: AggregateCall, argumentType: ValueType) {
         kind = call.kind
         argument = call.argument
+        parameter = call.parameter
         self.argumentType = argumentType
         resultType = call.type
     }
 
     var storage: Storage {
-        if kind == .count { return .none }
+        switch kind {
+        case .count: return .none
+        case .std: return .moments
+        case .quantile: return .quantiles
+        case .countDistinct: return .distincts
+        default: break
+        }
         return switch argumentType {
         case .double: .doubles
         case .int: kind == .mean ? .doubles : .ints
@@ -52,6 +66,11 @@ struct Lane: Sendable {
         case .doubles: doubles += repeatElement(0, count: missing)
         case .ints: ints += repeatElement(0, count: missing)
         case .texts: texts += repeatElement("", count: missing)
+        case .moments:
+            doubles += repeatElement(0, count: missing)
+            squares += repeatElement(0, count: missing)
+        case .quantiles: quantiles += repeatElement(QuantileSketch(), count: missing)
+        case .distincts: distincts += repeatElement(DistinctSketch(), count: missing)
         }
         if isOrdered {
             times += repeatElement(0, count: missing)
@@ -68,6 +87,9 @@ struct Lane: Sendable {
         case .doubles: doubles[slot] = 0
         case .ints: ints[slot] = 0
         case .texts: texts[slot] = ""
+        case .moments: (doubles[slot], squares[slot]) = (0, 0)
+        case .quantiles: quantiles[slot] = QuantileSketch()
+        case .distincts: distincts[slot] = DistinctSketch()
         }
         if !times.isEmpty { times[slot] = 0 }
     }
@@ -81,6 +103,7 @@ struct Lane: Sendable {
         let nulls = column.nulls
         switch (storage, column.values) {
         case (.none, _): addCounts(nulls, rows, slots)
+        case (.moments, _), (.quantiles, _), (.distincts, _): addSummaries(column, rows, slots)
         case (.doubles, .double(let values)): addDoubles(values, nulls, rows, slots, eventTimes, eventOffsets)
         case (.doubles, .int(let values)):
             addDoubles(values.map(Double.init), nulls, rows, slots, eventTimes, eventOffsets)
@@ -166,6 +189,7 @@ struct Lane: Sendable {
     func value(_ slot: Int) -> Value {
         let count = counts[slot]
         if kind == .count { return .int(count) }
+        if kind == .countDistinct { return summary(slot) }
         guard count > 0 else { return .null }
         switch storage {
         case .none: return .null
@@ -178,6 +202,7 @@ struct Lane: Sendable {
             default: .int(ints[slot])
             }
         case .texts: return .string(texts[slot])
+        case .moments, .quantiles, .distincts: return summary(slot)
         }
     }
 
@@ -191,6 +216,11 @@ struct Lane: Sendable {
         case .doubles: writer.write(doubles[slot])
         case .ints: writer.write(ints[slot])
         case .texts: writer.write(texts[slot])
+        case .moments:
+            writer.write(doubles[slot])
+            writer.write(squares[slot])
+        case .quantiles: quantiles[slot].encode(into: &writer)
+        case .distincts: distincts[slot].encode(into: &writer)
         }
         if !times.isEmpty { writer.write(times[slot]) }
         if isOrdered { writer.write(offsets[slot]) }
@@ -203,6 +233,11 @@ struct Lane: Sendable {
         case .doubles: doubles[slot] = try reader.readDouble()
         case .ints: ints[slot] = try reader.readInt()
         case .texts: texts[slot] = try reader.readString()
+        case .moments:
+            doubles[slot] = try reader.readDouble()
+            squares[slot] = try reader.readDouble()
+        case .quantiles: quantiles[slot] = try QuantileSketch(from: &reader)
+        case .distincts: distincts[slot] = try DistinctSketch(from: &reader)
         }
         if !times.isEmpty { times[slot] = try reader.readInt() }
         if isOrdered { offsets[slot] = try reader.readInt() }

@@ -39,7 +39,7 @@ package struct WindowedAggregation: KeyedWindows {
         var carrying = [Int?](repeating: nil, count: calls.count)
         if shape.gaps == .forward {
             var laneOfArgument: [Int: Int] = [:]
-            for (index, call) in calls.enumerated() where [.first, .last, .min, .max, .mean].contains(call.kind) {
+            for (index, call) in calls.enumerated() where [.first, .last, .min, .max, .mean, .quantile].contains(call.kind) {
                 guard let argument = call.argument else { continue }
                 if laneOfArgument[argument] == nil {
                     laneOfArgument[argument] = lanes.count
@@ -173,8 +173,9 @@ package struct WindowedAggregation: KeyedWindows {
             return lane.resultType == .double ? value.number.map(Value.double) ?? .null : value
         }
         return switch lane.kind {
-        case .count: .int(0)
-        case .sum where shape.gaps == .null: .null
+        case .count, .countDistinct: .int(0)
+        case .sum where shape.gaps == .null, .std where shape.gaps == .null: .null
+        case .std: .double(0)
         case .sum where lane.resultType == .double: .double(0)
         case .sum: .int(0)
         default: .null

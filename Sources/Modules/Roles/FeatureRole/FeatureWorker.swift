@@ -231,6 +231,8 @@ private struct FeatureCounters: Sendable {
     let late: Counter
     let duplicates: Counter
     let overflows: Counter
+    let canonicalValues: Counter
+    let canonicalUnknown: Counter
     let held: Counter
     let rows: [Counter]
 
@@ -241,6 +243,8 @@ private struct FeatureCounters: Sendable {
         late = counter("events_late")
         duplicates = counter("events_duplicate")
         overflows = counter("integer_overflows")
+        canonicalValues = counter("canonical_values")
+        canonicalUnknown = counter("canonical_unknown")
         held = counter("rows_quarantined")
         rows = views.map { Counter(label: "mlops_features_rows_total", dimensions: [("view", $0)]) }
     }
@@ -251,6 +255,8 @@ private struct FeatureCounters: Sendable {
         late.increment(by: output.late.count)
         duplicates.increment(by: output.duplicates)
         overflows.increment(by: output.overflows)
+        canonicalValues.increment(by: output.canonicalValues)
+        canonicalUnknown.increment(by: output.canonicalUnknown)
         held.increment(by: output.held.reduce(0) { $0 + $1.rows.reasons.count })
         for (counter, rows) in zip(rows, output.rows) { counter.increment(by: rows.count) }
     }

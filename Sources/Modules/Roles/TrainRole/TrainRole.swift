@@ -45,6 +45,8 @@ package struct TrainRole: Sendable {
     let definition: TrainingDefinition
     let target: TargetProgram
     let schema: ViewSchema
+    /// Rows before the first value, by column of the view.
+    let warmUp: [String: Int]
     /// Column of the view → what it means.
     let hashes: [String: ContentHash]
     let project: String
@@ -71,6 +73,7 @@ package struct TrainRole: Sendable {
                 seed: settings.seed ?? training.budget.seed))
         self.target = target
         self.schema = schema
+        warmUp = compiled.views.warmUp(of: training.view)
         hashes = DefinitionHash.columns(of: compiled.views, stream: compiled.stream)[training.view] ?? [:]
         self.project = project.name
         self.history = history
@@ -107,7 +110,7 @@ package struct TrainRole: Sendable {
         let training = TrainingRun(
             definition: definition, boost: Boosting.fit, clock: { Double(DispatchTime.now().uptimeNanoseconds) / 1e9 },
             report: { [logger] in logger.info("\($0)") })
-        let labels = TrainingLabels(definition: definition, target: target, schema: schema)
+        let labels = TrainingLabels(definition: definition, target: target, schema: schema, warmUp: warmUp)
         let outcome = try await Self.onThread { try training.run(labels.rows(table), champion: champion) }
         return try await publish(outcome, run: run, ranges: ranges)
     }

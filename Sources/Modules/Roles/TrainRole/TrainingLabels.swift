@@ -9,6 +9,8 @@ struct TrainingLabels: Sendable {
     let definition: TrainingDefinition
     let target: TargetProgram
     let schema: ViewSchema
+    /// Rows before the first value, by column of the view.
+    let warmUp: [String: Int]
 
     /// The rows that can train. A label is looked up by availability, so a gap leaves a row unlabelled, never mislabelled.
     func rows(_ table: Table) throws -> TrainingRows {
@@ -26,7 +28,7 @@ struct TrainingLabels: Sendable {
         }
         return try TrainingRows(
             table: table, target: target.evaluate(table, keyOfRow: keyOfRow, availability: availability), availability: availability,
-            keys: names, features: definition.features, missing: definition.missing)
+            keys: names, features: definition.features, warmUp: warmUp, missing: definition.missing)
     }
 
     private static func times(_ column: Column) throws(Table.Error) -> [EventTime.Milliseconds] {
