@@ -58,7 +58,7 @@ enum PageStyle {
         td.number,th.number{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap;overflow-wrap:normal}
         .compact td,.compact th{white-space:nowrap;overflow-wrap:normal}.compact .clip{max-width:20rem}
         .clip{display:inline-block;max-width:28rem;overflow:hidden;text-overflow:ellipsis;white-space:nowrap;vertical-align:bottom}
-        table.facts{border:1px solid var(--line);border-radius:8px}table.facts th{width:11rem;color:var(--dim);font-weight:400}
+        table.facts{border:1px solid var(--line);border-radius:8px}table.facts th{width:11rem;color:var(--dim);font-weight:400}@media (max-width:44rem){table.facts th{width:7rem}}
         tr.child>td:nth-child(2),tr.child>th{padding-left:calc(.75rem + var(--depth,1)*1.4rem)}.d1{--depth:1}.d2{--depth:2}.d3{--depth:3}.d4{--depth:4}.d5{--depth:5}.d6{--depth:6}.d7{--depth:7}.d8{--depth:8}
         .expand{display:inline-block;min-width:1.15rem;color:var(--dim);text-align:center;margin-right:.25rem;font-size:.86rem}
         td.pick,th.pick{width:1px;padding-right:0}td.differs{background:var(--mark)}tr:hover>td.differs{background:var(--mark)}

@@ -87,7 +87,7 @@ struct ComparePage: Sendable {
                 } else {
                     group.append(
                         row(
-                            column.title, values.map { $0.map { Piece.clip($0) } ?? "<span class=\"dim\">–</span>" },
+                            column.title, values.map { $0.map { Piece.value($0) } ?? "<span class=\"dim\">–</span>" },
                             differs: differs && shown.count > 1))
                 }
             }

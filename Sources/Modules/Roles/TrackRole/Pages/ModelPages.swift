@@ -207,7 +207,7 @@ struct ModelPages: Sendable {
             rows.append("<tr><th scope=\"colgroup\" colspan=\"\(versions.count + 1)\"><strong>\(title)</strong></th></tr>")
             rows += keys.sorted().prefix(RunPages.maxRows).map { key in
                 row(
-                    key, runs.map { run in run.flatMap { RunColumn(kind, key).value(of: $0) }.map { Piece.clip($0) } ?? .empty })
+                    key, runs.map { run in run.flatMap { RunColumn(kind, key).value(of: $0) }.map { Piece.value($0) } ?? .empty })
             }
         }
         let tags = Set(versions.flatMap { $0.tags.map(\.key) }).sorted()

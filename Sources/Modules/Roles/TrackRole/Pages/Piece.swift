@@ -70,6 +70,14 @@ enum Piece {
         return "<span class=\"clip\" title=\"\(String(text.prefix(2_000)))\">\(String(short))</span>"
     }
 
+    /// A logged text; a number with more digits than one reads is rounded, whole for who points at it.
+    static func value(_ text: String) -> HTML {
+        guard text.utf8.count > 9, let number = Double(text), number.isFinite, text.contains(where: { ".eE".contains($0) }) else {
+            return clip(text)
+        }
+        return "<span title=\"\(text)\">\(NumberText.short(number, digits: 6))</span>"
+    }
+
     static func tag(_ tag: KeyValue) -> HTML {
         let text = tag.value.isEmpty ? tag.key : "\(tag.key): \(tag.value)"
         return "<span class=\"tag\" title=\"\(String(text.prefix(2_000)))\">\(String(text.prefix(80)))</span>"

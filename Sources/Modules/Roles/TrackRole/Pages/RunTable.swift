@@ -57,7 +57,7 @@ struct RunTable {
         let info = row.run.info
         let values = picker.chosen.map { column -> HTML in
             let text = column.value(of: row.run)
-            return column.isNumeric ? "<td class=\"number\">\(text ?? "")</td>" : "<td>\(text.map { Piece.clip($0) } ?? .empty)</td>"
+            return column.isNumeric ? "<td class=\"number\">\(text ?? "")</td>" : "<td>\(text.map { Piece.value($0) } ?? .empty)</td>"
         }
         let place: HTML = row.depth > 0 ? " class=\"child d\(min(8, row.depth))\"" : .empty
         let deleted: HTML = info.stage == .deleted ? " <span class=\"tag\">deleted</span>" : .empty
