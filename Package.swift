@@ -87,7 +87,9 @@ let modules: [Module] = [
 
     Module(
         name: "ProduceRole", layer: .roles,
-        uses: ["Domain", "Table", "Features", "Project", "Settings", "EventLog", "Columnar", "Web", "WebSocket", "Markets"],
+        uses: [
+            "Domain", "Table", "Expressions", "Features", "Project", "Settings", "EventLog", "Columnar", "Web", "WebSocket", "Markets",
+        ],
         products: roleProducts, tested: true),
     Module(
         name: "FeatureRole", layer: .roles,

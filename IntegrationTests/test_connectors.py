@@ -181,6 +181,22 @@ class TestPlain:
         wait_for(lambda: mlops.log(process).count("exchange lost") >= 2, "two attempts", 30, process)
         assert mlops.terminate(process) == 0
 
+    def test_a_message_without_end_costs_the_connection_and_nothing_else(self, mlops, tmp_path, kraken):
+        def huge(exchange, connection):
+            exchange.subscribed(connection)
+            frame = exchange.frame(exchange.happen("BTC/USD", 3))
+            connection.send(iter([frame[:20], frame[20:50], frame[50:]]))  # one message in three frames
+            connection.ping()
+            exchange.happen("BTC/USD", 100)
+            connection.send("x" * (5 << 20))
+            wait_until_closed(connection)
+
+        kraken.scripts = [huge, steady]
+        process = start(mlops, project(tmp_path / "project", kraken))
+        wait_for(lambda: is_done(kraken), "the last script", 30, process)
+        until_complete(mlops, kraken, process)
+        assert "a message is longer than 4194304 bytes" in mlops.log(process)
+
     def test_a_recording_replays_to_the_same_records_without_a_network(self, mlops, tmp_path, kraken, binary):
         kraken.happen("BTC/USD", 20)
         kraken.scripts = [rough, polite, steady]

@@ -94,6 +94,14 @@ import Testing
         #expect(times.endTicks().map(\.timestamp) == [5])
     }
 
+    @Test func `silence in which nothing could be heard does not count`() {
+        var times = KeyTimes()
+        times.note([1], 1_000, now: .seconds(10), latest: 100_000)
+        times.restart(now: .seconds(100))
+        #expect(times.idleTicks(now: .seconds(104), patience: .seconds(5)).isEmpty)
+        #expect(times.idleTicks(now: .seconds(105), patience: .seconds(5)).map(\.timestamp) == [6_000])
+    }
+
     @Test func `a silent key's time passes as the clock has, and it is told once per silence`() {
         var times = KeyTimes()
         times.note([1], 1_000, now: .seconds(10), latest: 100_000)

@@ -14,6 +14,9 @@ package protocol EventLog: Sendable {
     /// - Throws: `unknownTopic`.
     func partitions(of topic: String) async throws -> Int
 
+    /// How long a topic keeps records by the time in them, milliseconds; `nil` for ever, or where that is not told.
+    func retention(of topic: String) async throws -> Int64?
+
     /// One past the last offset; 0 for an empty partition.
     func endOffset(topic: String, partition: Int) async throws -> Int64
 
@@ -57,6 +60,10 @@ package protocol EventLog: Sendable {
     /// Returns as soon as ``version(of:)`` is no longer `version`, or after `timeout`, by when another process may have
     /// appended something.
     func waitForAppend(to topics: [String], after version: UInt64, timeout: Duration) async
+}
+
+extension EventLog {
+    package func retention(of topic: String) async throws -> Int64? { nil }
 }
 
 /// A topic as the project wants it.

@@ -73,6 +73,8 @@ package final class KafkaLog: EventLog {
         }
     }
 
+    package func retention(of topic: String) async throws -> Int64? { try await admin.retention(of: topic) }
+
     package func partitions(of topic: String) async throws -> Int { try await admin.partitions(of: topic) }
 
     package func endOffset(topic: String, partition: Int) async throws -> Int64 {

@@ -116,6 +116,19 @@ extension KafkaAdmin {
         }
     }
 
+    /// How long a topic keeps records by the time in them, milliseconds; `nil` for ever, by the time of their coming, and where
+    /// the cluster does not say.
+    func retention(of topic: String) async throws -> Int64? {
+        let configs: [String: String]?
+        do {
+            configs = try await ask("describe \(topic)") { try Self.describe([topic], $0) }[topic]
+        } catch is EventLogError {
+            return nil
+        }
+        guard let configs, configs["message.timestamp.type"] != "LogAppendTime", configs["cleanup.policy"] != "compact" else { return nil }
+        return configs["retention.ms"].flatMap(Int64.init).flatMap { $0 < 0 ? nil : $0 }
+    }
+
     private static func describe(_ names: [String], _ handle: OpaquePointer) throws -> [String: [String: String]] {
         var resources: [OpaquePointer?] = names.map { rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, $0) }
         defer { for resource in resources { rd_kafka_ConfigResource_destroy(resource) } }

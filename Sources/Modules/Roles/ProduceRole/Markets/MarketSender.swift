@@ -72,6 +72,7 @@ package actor MarketSender: Sending {
     private var replaying: CaptureReader?
     private var openedAt = Duration.zero
     private var isSubscribed = false
+    private var isRepairing = false
     private var failures = 0
 
     private static let backoff = RetryPolicy(attempts: .max, base: .milliseconds(500), cap: .seconds(60))
@@ -162,10 +163,11 @@ package actor MarketSender: Sending {
         }
     }
 
-    private func connected() throws {
+    private func connected() async throws {
         openedAt = clocks.monotonic()
+        isSubscribed = false
         // Where nothing is asked for, nothing is answered.
-        isSubscribed = plan.codec.subscriptions().isEmpty
+        if plan.codec.subscriptions().isEmpty { await heard() }
         meters.connections.increment()
         logger.info("exchange connected", metadata: ["source": "\(plan.target.source)", "url": "\(plan.address)"])
         try record(.opened)
@@ -188,7 +190,11 @@ package actor MarketSender: Sending {
     private func watchSilence() async throws {
         while !Task.isCancelled {
             try await Task.sleep(for: .seconds(1))
-            if isSubscribed { try await writer.tellSilence(patience: plan.idlePatience) } else { try await writer.renewLease() }
+            if isSubscribed, !isRepairing {
+                try await writer.tellSilence(patience: plan.idlePatience)
+            } else {
+                try await writer.renewLease()
+            }
         }
     }
 
@@ -212,14 +218,21 @@ package actor MarketSender: Sending {
             return
         }
         switch message {
-        case .subscribed: isSubscribed = true
+        case .subscribed: await heard()
         case .refused(let reason): throw Ended.refused(reason)
         case .trades(let trades):
-            isSubscribed = true
+            await heard()
             failures = 0
             try await pass(trades)
         case .other: break
         }
+    }
+
+    /// The exchange speaks: from now on silence is the market's.
+    private func heard() async {
+        guard !isSubscribed else { return }
+        await writer.restartSilence()
+        isSubscribed = true
     }
 
     private func pass(_ trades: [MarketTrade]) async throws {
@@ -229,7 +242,11 @@ package actor MarketSender: Sending {
             meters.repeats.increment(by: step.repeats)
             try await send(step.accepted)
             guard let gap = step.gap else { return }
+            isRepairing = true
+            defer { isRepairing = false }
             try await repair(gap)
+            // What the other pairs said meanwhile is still waiting to be taken.
+            await writer.restartSilence()
             left = step.rest
         }
     }
@@ -310,39 +327,5 @@ package actor MarketSender: Sending {
         guard !Task.isCancelled else { return }
         let keys = try await writer.end(remembering: [])
         logger.info("capture ended", metadata: ["source": "\(plan.target.source)", "keys": "\(keys)"])
-    }
-}
-
-/// What is counted about an exchange.
-struct MarketMeters: Sendable {
-    let connections, repeats, gaps, repaired, lost, malformed: Counter
-
-    init(source: String) {
-        func counter(_ name: String) -> Counter { Counter(label: "mlops_market_\(name)_total", dimensions: [("source", source)]) }
-        connections = counter("connections")
-        repeats = counter("repeats")
-        gaps = counter("gaps")
-        repaired = counter("repaired_trades")
-        lost = counter("lost_trades")
-        malformed = counter("malformed_messages")
-    }
-}
-
-extension BookPosition {
-    /// What to remember with these trades: the last one of each pair.
-    static func changes(_ trades: [MarketTrade]) -> [LogUnit.StateChange] {
-        var last: [String: BookPosition] = [:]
-        for trade in trades { last[trade.pair] = BookPosition(id: trade.id, nanoseconds: trade.nanoseconds) }
-        return last.sorted { $0.key < $1.key }.map {
-            LogUnit.StateChange(key: Array((MarketSender.bookKey + $0.key).utf8), value: Array($0.value.text.utf8))
-        }
-    }
-}
-
-extension TradeEncoder {
-    func event(_ trade: MarketTrade) -> SourceEvent {
-        event(
-            pair: trade.pair, price: trade.price, quantity: trade.quantity, side: trade.side.rawValue, id: String(trade.id),
-            time: trade.time)
     }
 }

@@ -52,6 +52,7 @@ package actor SourceWriter {
     private var lease: Lease?
     private var leasedAt = Duration.zero
     private var keyTimes = KeyTimes()
+    private var retention = Retention(topic: "", kept: nil)
     /// State that belongs to another input and goes with the first write.
     private var stale: [LogUnit.StateChange] = []
 
@@ -82,6 +83,7 @@ package actor SourceWriter {
     ///   beginning.
     package func open() async throws -> [String: [UInt8]] {
         try await takeLease()
+        retention = Retention(topic: target.topic, kept: try await log.retention(of: target.topic))
         let saved = try await log.savedState(group: group, partition: 0)
         guard let input = saved[Self.inputKey] else { return [:] }
         let before = String(decoding: input, as: UTF8.self)
@@ -107,6 +109,7 @@ package actor SourceWriter {
         let now = clocks.monotonic(), latest = plausible
         try await renewLease()
         let headers = headers + [Record.Header(HeaderName.ingestedAt, String(clocks.wall()))]
+        try retention.check(events.lazy.filter { $0.key != nil }.map(\.time), now: clocks.wall())
         var records: [Record] = []
         records.reserveCapacity(events.count)
         var faults = 0
@@ -132,6 +135,7 @@ package actor SourceWriter {
     package func forward(_ records: [Record], remembering state: [LogUnit.StateChange]) async throws {
         let now = clocks.monotonic(), latest = plausible
         try await renewLease()
+        try retention.check(records.lazy.filter { $0.key != nil }.map(\.timestamp), now: clocks.wall())
         let stamp = Record.Header(HeaderName.ingestedAt, String(clocks.wall()))
         var stamped = records
         for index in stamped.indices where stamped[index].header(HeaderName.tick) == nil {
@@ -157,6 +161,9 @@ package actor SourceWriter {
         guard !ticks.isEmpty else { return }
         try await commit(ticks, [])
     }
+
+    /// Counts silence anew: nothing could be heard up to now.
+    package func restartSilence() { keyTimes.restart(now: clocks.monotonic()) }
 
     package func renewLease() async throws {
         if clocks.monotonic() - leasedAt > Self.leaseRenewal { try await takeLease() }

@@ -24,6 +24,11 @@ package struct KeyTimes: Sendable {
         entries[key] = Entry(time: max(entries[key]?.time ?? time, time), sentAt: now)
     }
 
+    /// Counts silence anew: nothing could be heard up to now.
+    mutating func restart(now: Duration) {
+        for key in entries.keys { entries[key]?.sentAt = now }
+    }
+
     /// One tick per key: its finite input has ended. In key order, so that two runs write the same bytes.
     func endTicks() -> [Record] {
         entries.sorted { $0.key.lexicographicallyPrecedes($1.key) }.map { Self.tick(.end, $0.key, $0.value.time) }
