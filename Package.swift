@@ -25,6 +25,8 @@ let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
 let grdb = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
 let httpClient = Target.Dependency.product(name: "AsyncHTTPClient", package: "async-http-client")
 let httpTypes = Target.Dependency.product(name: "HTTPTypes", package: "swift-http-types")
+let hummingbirdCore = Target.Dependency.product(name: "HummingbirdCore", package: "hummingbird")
+let hummingbirdTLS = Target.Dependency.product(name: "HummingbirdTLS", package: "hummingbird")
 let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
 let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
@@ -70,7 +72,10 @@ let modules: [Module] = [
     Module(name: "ObjectStore", layer: .adapters, uses: ["Domain"], tested: true),
     Module(
         name: "Web", layer: .adapters, uses: ["CZlib", "Domain", "Telemetry"],
-        products: [hummingbird, httpClient, httpTypes, lifecycle, logging, metrics, nioCore, nioHTTP1, nioPosix], tested: true),
+        products: [
+            hummingbird, hummingbirdCore, hummingbirdTLS, httpClient, httpTypes, lifecycle, logging, metrics, nioCore, nioHTTP1, nioPosix,
+            nioSSL,
+        ], tested: true),
     Module(
         name: "WebSocket", layer: .adapters, products: [nioCore, nioHTTP1, nioPosix, nioSSL, nioWebSocket], tested: true),
     Module(name: "Markets", layer: .adapters, uses: ["Domain", "Web"], products: [httpClient, nioSSL], tested: true),
@@ -83,7 +88,7 @@ let modules: [Module] = [
         products: [grdb, httpClient, logging], tested: true),
     Module(
         name: "Registry", layer: .stores, uses: ["Domain", "Table", "Inference", "Columnar", "ObjectStore", "Web", "Tracking"],
-        products: [grdb], tested: true),
+        products: [crypto, grdb], tested: true),
 
     Module(
         name: "ProduceRole", layer: .roles,

@@ -70,6 +70,8 @@ extension ExitStatus {
         case let failure as Failure: failure.status
         case is SettingsError, is FeatureRole.TooManyReplicas, is EngineState.Error, is OfflineStore.Error: .badSettings
         case is FileSource.Error, is TrainingRun.Error, is TrainingRows.Error, is PointInTimeJoin.Error: .badInput
+        case let error as TrackingError: error.code == .invalidState ? .badSettings : error.isRetriable ? .storageFailed : .failed
+        case is TLSFiles.Unusable: .badSettings
         case let error as TrackingFailure: error.cause.code == .unreachable || error.isRetriable ? .unreachable : .failed
         case let error as ColumnarError: error.code == .io ? .storageFailed : .badInput
         case let error as EventLogError: status(of: error.code)

@@ -1,6 +1,7 @@
 import Domain
 import EventLog
 import Foundation
+import Logging
 import Project
 import ServiceLifecycle
 import Settings
@@ -13,38 +14,64 @@ struct Tracker: Sendable {
     /// The server of this process, when there is no other.
     let own: TrackRole?
     private let known: String?
+    /// What the server asks for, as far as it is known before it runs.
+    private let token: String?
+    private let spool: TrackingSpool
     private let readiness: Readiness
 
     /// For a role that runs alone.
     static func find(_ session: Session) async -> Tracker {
-        var known = session.settings.trackURL
-        if known == nil, let url = endpoint(of: session.settings.dataDirectory), await answers(url) { known = url }
-        return Tracker(own: known == nil ? session.trackRole(port: 0) : nil, known: known, readiness: session.readiness)
+        var known = session.settings.trackURL, token = session.settings.trackToken?.revealed
+        if known == nil, let found = await endpoint(of: session.settings.dataDirectory) {
+            known = found.track
+            token = token ?? found.token
+        }
+        return Tracker(
+            own: known == nil ? session.trackRole(port: 0) : nil, known: known, token: token, spool: Self.spool(session),
+            readiness: session.readiness)
     }
 
-    private init(own: TrackRole?, known: String?, readiness: Readiness) {
+    private init(own: TrackRole?, known: String?, token: String?, spool: TrackingSpool, readiness: Readiness) {
         self.own = own
         self.known = known
+        self.token = token
+        self.spool = spool
         self.readiness = readiness
     }
 
     /// For a process that runs every role: its own server on a known port, unless the settings name another one.
     init(_ session: Session, port: Int) {
         known = session.settings.trackURL
+        token = session.settings.trackToken?.revealed
+        spool = Self.spool(session)
         readiness = session.readiness
         own = known == nil ? session.trackRole(port: port) : nil
     }
 
-    /// A client, once the server answers.
+    private static func spool(_ session: Session) -> TrackingSpool { TrackingSpool(directory: session.settings.dataDirectory + "/spool") }
+
+    /// A client, once the server answers; it first hands over what earlier runs could not.
     func client() async throws -> TrackingClient {
-        if let known { return TrackingClient(url: known) }
+        let client = try await connected()
+        do throws(TrackingFailure) {
+            try await client.replay()
+        } catch {
+            Logger(label: "track").warning("what runs said while the server was away still waits", metadata: ["reason": "\(error)"])
+        }
+        return client
+    }
+
+    private func connected() async throws -> TrackingClient {
+        if let known { return TrackingClient(url: known, token: token, spool: spool) }
         guard let own else { throw Failure(.unreachable, "there is no tracking server") }
         do {
-            return TrackingClient(url: try await own.address.wait().url)
+            return TrackingClient(url: try await own.address.wait().url, token: own.directorySecret.revealed, spool: spool)
         } catch TrackRole.Error.inUse(let directory) {
             // Another process was quicker; it says where it listens in a moment.
             for _ in 0..<100 {
-                if let url = Self.endpoint(of: directory), await Self.answers(url) { return TrackingClient(url: url) }
+                if let found = await Self.endpoint(of: directory) {
+                    return TrackingClient(url: found.track, token: found.token, spool: spool)
+                }
                 try await Task.sleep(for: .milliseconds(100))
             }
             throw Failure(.unreachable, "another process holds the tracking server of \(directory) but does not answer")
@@ -54,13 +81,25 @@ struct Tracker: Sendable {
     /// The server of this process as a service: it gives way to one that another process started at the same moment.
     var services: [any Service] { own.map { [GivingWay(server: $0, readiness: readiness)] } ?? [] }
 
-    /// What `DIR/endpoints.json` says; a server that was killed leaves it behind.
-    private static func endpoint(of directory: String) -> String? {
-        struct Endpoints: Decodable { let track: String }
+    /// A client of the server that the settings name, or of the one that works on the directory; starts none.
+    static func running(_ session: Session) async -> TrackingClient? {
+        let token = session.settings.trackToken?.revealed
+        if let url = session.settings.trackURL { return TrackingClient(url: url, token: token) }
+        guard let found = await endpoint(of: session.settings.dataDirectory) else { return nil }
+        return TrackingClient(url: found.track, token: token ?? found.token)
+    }
+
+    private struct Endpoint: Decodable {
+        let track: String
+        let token: String?
+    }
+
+    /// What `DIR/endpoints.json` says, when the server it names answers; one that was killed leaves the file behind.
+    private static func endpoint(of directory: String) async -> Endpoint? {
         guard let data = FileManager.default.contents(atPath: directory + "/endpoints.json"),
-            let found = try? JSONDecoder().decode(Endpoints.self, from: data)
+            let found = try? JSONDecoder().decode(Endpoint.self, from: data), await answers(found.track)
         else { return nil }
-        return found.track
+        return found
     }
 
     private static func answers(_ url: String) async -> Bool {
@@ -94,10 +133,26 @@ struct Deferred: Service {
 }
 
 extension Session {
-    func trackRole(port: Int) -> TrackRole {
+    /// The server as `mlops track` runs it.
+    func trackRole(_ own: TrackSettings) -> TrackRole {
+        let access: TrackAccess? =
+            switch own.access {
+            case .auto: nil
+            case .tokens: .tokens
+            case .open: .open
+            }
+        return trackRole(
+            port: own.port.number, access: access, tls: own.tls.map { TLSFiles(certificate: $0.certificate, key: $0.key) },
+            maxUploadBytes: own.maxUploadBytes, allowsPrivateWebhooks: own.allowsPrivateWebhooks)
+    }
+
+    func trackRole(
+        port: Int, access: TrackAccess? = nil, tls: TLSFiles? = nil, maxUploadBytes: Int = 10 << 30, allowsPrivateWebhooks: Bool = false
+    ) -> TrackRole {
         let topic = Topics.registryEvents(project), log = log
         return TrackRole(
-            host: settings.host, port: port, directory: settings.dataDirectory, readiness: readiness, logger: logger(.track), now: wall
+            host: settings.host, port: port, directory: settings.dataDirectory, access: access, tls: tls, maxUploadBytes: maxUploadBytes,
+            allowsPrivateWebhooks: allowsPrivateWebhooks, readiness: readiness, logger: logger(.track), now: wall
         ) { record in try await log.append([record], to: topic) }
     }
 }

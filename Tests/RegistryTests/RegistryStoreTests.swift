@@ -171,4 +171,32 @@ import Tracking
         )
         #expect(event.record.key == Array("m".utf8))
     }
+
+    @Test func `rolling back goes one further back each time, and never to what was left`() async throws {
+        let fixture = try await Fixture()
+        try await fixture.model("m", versions: 4)
+        for number in [1, 2, 3] {
+            try await fixture.registry.setAlias(model: "m", alias: "a", number: number, promotion: Promotion(reason: "better"), now: 20)
+        }
+        let back = Promotion(actor: "ann", reason: "worse in production")
+        let registry = fixture.registry
+        #expect(try await registry.rollback(model: "m", alias: "a", promotion: back, now: 30).number == 2)
+        #expect(try await registry.rollback(model: "m", alias: "a", promotion: back, now: 30).number == 1)
+        await #expect(throws: TrackingError.self) { try await registry.rollback(model: "m", alias: "a", promotion: back, now: 30) }
+        try await fixture.registry.setAlias(model: "m", alias: "a", number: 4, promotion: Promotion(reason: "new"), now: 40)
+        #expect(try await registry.rollback(model: "m", alias: "a", promotion: back, now: 50).number == 1)
+        let audit = try await fixture.registry.promotions(model: "m")
+        #expect(audit.count == 7 && audit[0].previous == 4 && audit[0].promotion.actor == "ann")
+        #expect(audit[0].promotion.reason == "rollback: worse in production")
+    }
+
+    @Test func `a version that was deleted is passed over on the way back`() async throws {
+        let fixture = try await Fixture()
+        try await fixture.model("m", versions: 3)
+        for number in [1, 2, 3] {
+            try await fixture.registry.setAlias(model: "m", alias: "a", number: number, promotion: Promotion(), now: 20)
+        }
+        try await fixture.registry.deleteVersion(model: "m", number: 2, now: 21)
+        #expect(try await fixture.registry.rollback(model: "m", alias: "a", promotion: Promotion(), now: 30).number == 1)
+    }
 }

@@ -1,6 +1,6 @@
 import Foundation
 import Testing
-import Tracking
+@testable import Tracking
 import Web
 
 @testable import TrackRole
@@ -125,6 +125,39 @@ import Web
                     "registered_model.created", "model_version.created", "model_version_alias.created", "model_version_alias.deleted",
                 ])
             #expect(server.events.all[2].contains(#""actor":"ada","reason":"why""#))
+        }
+    }
+
+    @Test func `what a run said while the server was away is there once, in order, when it is back`() async throws {
+        let directory = FileManager.default.temporaryDirectory.appending(path: "track-\(UUID().uuidString)").path
+        defer { try? FileManager.default.removeItem(atPath: directory) }
+        let spool = TrackingSpool(directory: directory + "/spool")
+        var run = ""
+        try await TrackServer.with(directory: directory) { (server: TrackServer) async throws in
+            run = try await server.client.createRun(experiment: "0", name: "r", startTime: 1).info.id
+            try await server.client.logBatch(run: run, metrics: [Metric("m", 0, timestamp: 0, step: 0)])
+        }
+        let away = TrackingClient(http: JSONClient(baseURL: "http://127.0.0.1:1", retry: .none), spool: spool)
+        for step in 0..<5 {
+            try await away.logBatch(
+                run: run, params: [("p\(step)", "x")], metrics: [Metric("m", Double(step), timestamp: Int64(step), step: Int64(step))],
+                tags: [("t", "\(step)")])
+        }
+        try await away.finish(run: run, status: .finished, endTime: 9)
+        try await TrackServer.with(directory: directory) { (server: TrackServer) async throws in
+            let client = TrackingClient(http: server.http, spool: spool)
+            // The first attempt ends after some of it, as a crash would end it.
+            for entry in await spool.entries(run).prefix(3) {
+                #expect(await server.api(.post, entry.route, String(decoding: entry.body, as: UTF8.self)).status == 200)
+            }
+            #expect(try await client.replay() == 16)
+            let found = try await client.run(id: run)
+            #expect(found.info.status == .finished && found.tags.first { $0.key == "t" }?.value == "4" && found.params.count == 5)
+            let history = await server.api(.get, "metrics/get-history", query: [("run_id", run), ("metric_key", "m")]).json?["metrics"]?
+                .array
+            #expect(history?.compactMap { $0["step"]?.int64 } == [0, 1, 2, 3, 4])
+            #expect(await spool.runs().isEmpty)
+            #expect(try await client.replay() == 0)
         }
     }
 }

@@ -62,7 +62,25 @@ struct TrackServer: Sendable {
         try await with(directory: directory, body)
     }
 
-    static func with(directory: String, _ body: (TrackServer) async throws -> Void) async throws {
+    /// The same server, seen by somebody with a token.
+    func with(token: String?) -> TrackServer {
+        let http = JSONClient(baseURL: http.baseURL, bearer: token, timeout: .seconds(10), retry: .none)
+        return TrackServer(client: TrackingClient(http: http), http: http, directory: directory, events: events)
+    }
+
+    static func guarded(_ body: (TrackServer, TokenStore) async throws -> Void) async throws {
+        let directory = FileManager.default.temporaryDirectory.appending(path: "track-\(UUID().uuidString)").path
+        defer { try? FileManager.default.removeItem(atPath: directory) }
+        try await with(directory: directory, access: .tokens) { (server: TrackServer) async throws in
+            // As the commands do it: beside the server, on the same file.
+            try await body(server, TokenStore(database: try await TrackRole.database(directory)))
+        }
+    }
+
+    static func with(
+        directory: String, access: TrackAccess = .open, allowsPrivateWebhooks: Bool = false, maxUploadBytes: Int = 16 << 20,
+        _ body: (TrackServer) async throws -> Void
+    ) async throws {
         let events = Events(), clock = Mutex<Int64>(1_700_000_000_000)
         let tick: @Sendable () -> Int64 = {
             clock.withLock { now in
@@ -70,7 +88,10 @@ struct TrackServer: Sendable {
                 return now
             }
         }
-        let role = TrackRole(port: 0, directory: directory, logger: quiet("track"), now: tick) { events.add($0) }
+        let role = TrackRole(
+            port: 0, directory: directory, access: access, maxUploadBytes: maxUploadBytes, allowsPrivateWebhooks: allowsPrivateWebhooks,
+            logger: quiet("track"), now: tick
+        ) { events.add($0) }
         let group = ServiceGroup(configuration: .init(services: [role], logger: quiet("group")))
         try await withThrowingTaskGroup(of: Void.self) { tasks in
             tasks.addTask { try await group.run() }

@@ -1,4 +1,6 @@
 package import Hummingbird
+import HummingbirdCore
+import HummingbirdTLS
 package import HTTPTypes
 package import Logging
 import NIOCore
@@ -23,6 +25,7 @@ package struct HTTPHost: Service {
     package let address: ListeningAddress
     private let role: String
     private let place: ListeningAddress.Place
+    private let tls: TLSFiles?
     private let responder: LimitedResponder
     private let logger: Logger
     private let onListening: @Sendable (ListeningAddress.Place) async -> Void
@@ -30,20 +33,22 @@ package struct HTTPHost: Service {
     /// - Parameters:
     ///   - role: What it serves: label of the request metrics, fact of the log.
     ///   - port: 0 lets the system choose; see ``address``.
+    ///   - tls: Speaks HTTPS with this certificate; `nil` for HTTP.
     ///   - responder: Usually a router's.
     ///   - limits: What a request may cost, decided from its head.
     ///   - failure: The answer to an error that a handler threw.
     ///   - address: One that somebody waits on already, when there is.
     ///   - onListening: Called once, before the first request is accepted.
     package init(
-        role: String, host: String = "127.0.0.1", port: Int, responder: some HTTPResponder<WebContext>,
+        role: String, host: String = "127.0.0.1", port: Int, tls: TLSFiles? = nil, responder: some HTTPResponder<WebContext>,
         limits: @escaping @Sendable (HTTPRequest) -> HTTPLimits = { _ in HTTPLimits() },
         failure: @escaping @Sendable (any Error, Request) -> Response? = { _, _ in nil },
         logger: Logger, address: ListeningAddress = ListeningAddress(),
         onListening: @escaping @Sendable (ListeningAddress.Place) async -> Void = { _ in }
     ) {
         self.role = role
-        place = ListeningAddress.Place(host: host, port: port)
+        place = ListeningAddress.Place(host: host, port: port, isSecure: tls != nil)
+        self.tls = tls
         self.responder = LimitedResponder(
             inner: responder, limits: limits, failure: failure, meter: RequestMeter(role: role),
             isLoopback: RequestOrigin.loopbackNames.contains(host.lowercased()))
@@ -55,10 +60,11 @@ package struct HTTPHost: Service {
     package func run() async throws {
         let application = Application(
             responder: responder,
-            server: .http1(configuration: .init(idleTimeout: .nanoseconds(75_000_000_000))),
+            server: try server(),
             configuration: ApplicationConfiguration(address: .hostname(place.host, port: place.port)),
             onServerRunning: { channel in
-                let bound = ListeningAddress.Place(host: place.host, port: channel.localAddress?.port ?? place.port)
+                let bound = ListeningAddress.Place(
+                    host: place.host, port: channel.localAddress?.port ?? place.port, isSecure: place.isSecure)
                 logger.info("listening", metadata: ["address": "\(bound)", "server": "\(role)"])
                 await onListening(bound)
                 address.resolve(.success(bound))
@@ -72,6 +78,12 @@ package struct HTTPHost: Service {
             if address.current == nil { throw CannotListen(place: place, cause: error) }
             throw error
         }
+    }
+
+    private func server() throws -> HTTPServerBuilder {
+        let plain = HTTPServerBuilder.http1(configuration: .init(idleTimeout: .nanoseconds(75_000_000_000)))
+        guard let tls else { return plain }
+        return try .tls(plain, tlsConfiguration: tls.configuration())
     }
 
     /// The framework speaks of every start and stop; only its warnings are facts for a reader.

@@ -54,16 +54,21 @@ package struct JSONClient: Sendable {
     private let timeout: Duration
     private let retry: RetryPolicy
     private let maxAnswerBytes: Int
+    /// Shown to the server with every request; in no error and no log.
+    private let bearer: String?
 
     /// - Parameters:
     ///   - client: The process's shared one unless a test has its own.
+    ///   - bearer: A token that the server asks for.
     ///   - timeout: For one try, the whole answer included.
     package init(
-        baseURL: String, client: HTTPClient = JSONClient.shared, timeout: Duration = .seconds(30), retry: RetryPolicy = RetryPolicy(),
+        baseURL: String, client: HTTPClient = JSONClient.shared, bearer: String? = nil, timeout: Duration = .seconds(30),
+        retry: RetryPolicy = RetryPolicy(),
         maxAnswerBytes: Int = 256 << 20
     ) {
         self.baseURL = baseURL.hasSuffix("/") ? String(baseURL.dropLast()) : baseURL
         self.client = client
+        self.bearer = bearer
         self.timeout = timeout
         self.retry = retry
         self.maxAnswerBytes = maxAnswerBytes
@@ -109,6 +114,7 @@ package struct JSONClient: Sendable {
         }
         var request = HTTPClientRequest(url: url)
         request.method = .RAW(value: call.method.rawValue)
+        if let bearer { request.headers.add(name: "authorization", value: "Bearer " + bearer) }
         for header in call.headers { request.headers.add(name: header.name, value: header.value) }
         if let body = call.body {
             request.headers.add(name: "content-type", value: call.contentType)

@@ -5,16 +5,19 @@ package final class ListeningAddress: Sendable {
     package struct Place: Sendable, Hashable, CustomStringConvertible {
         package let host: String
         package let port: Int
+        /// Whether it speaks HTTPS.
+        package let isSecure: Bool
 
-        package init(host: String, port: Int) {
+        package init(host: String, port: Int, isSecure: Bool = false) {
             self.host = host
             self.port = port
+            self.isSecure = isSecure
         }
 
         /// How a process of this machine reaches it; the wildcard addresses become loopback.
         package var url: String {
             let reachable = host == "0.0.0.0" ? "127.0.0.1" : host == "::" ? "::1" : host
-            return "http://" + (reachable.contains(":") ? "[\(reachable)]" : reachable) + ":\(port)"
+            return (isSecure ? "https://" : "http://") + (reachable.contains(":") ? "[\(reachable)]" : reachable) + ":\(port)"
         }
 
         package var description: String { host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)" }

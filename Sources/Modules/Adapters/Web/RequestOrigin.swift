@@ -5,7 +5,10 @@ import HTTPTypes
 ///
 /// A page of another site may post to a loopback address, or reach it under a name of its own (DNS rebinding); browsers
 /// then send that site as `Origin` or `Host`. Programs send no `Origin`, and the address as `Host`.
-enum RequestOrigin {
+package enum RequestOrigin {
+    /// Whether only this machine reaches what listens on a host.
+    package static func isLoopback(_ host: String) -> Bool { loopbackNames.contains(host.lowercased()) }
+
     static func isTrusted(_ request: HTTPRequest, isLoopback: Bool) -> Bool {
         let host = name(request.authority ?? "")
         if isLoopback, let host, !loopbackNames.contains(host) { return false }

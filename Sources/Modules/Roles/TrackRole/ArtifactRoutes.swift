@@ -18,13 +18,16 @@ struct ArtifactRoutes: Sendable {
             let root = "\(prefix)/2.0/\(TrackRouter.artifactPath)"
             router.get(RouterPath(root)) { request, _ in
                 let path = request.query.last { $0.name == "path" }?.value ?? ""
+                try await service.requireArtifact(path)
                 let entries = try await service.artifacts.list(path)
                 return Response.json(Self.listing(entries).json)
             }
-            router.get(RouterPath(root + "/**")) { request, _ in try await send(path(request, root), to: request) }
-            router.put(RouterPath(root + "/**")) { request, _ in try await receive(request, at: path(request, root)) }
+            router.get(RouterPath(root + "/**")) { request, _ in try await send(reached(path(request, root), .reader), to: request) }
+            router.put(RouterPath(root + "/**")) { request, _ in
+                try await receive(request, at: reached(path(request, root), .trainer))
+            }
             router.delete(RouterPath(root + "/**")) { request, _ in
-                try await service.artifacts.delete(path(request, root))
+                try await service.artifacts.delete(reached(path(request, root), .trainer))
                 return Response.json(Reply.empty.json)
             }
             for refused in ["mpu/create", "mpu/complete", "mpu/abort", "presigned"] {
@@ -41,12 +44,15 @@ struct ArtifactRoutes: Sendable {
         }
         router.get("/ajax-api/2.0/mlflow/logged-models/:model_id/artifacts/files") { request, context in
             let model = try await service.store.loggedModel(id: context.parameters.get("model_id") ?? "")
+            try await service.requireExperiment(model.experimentID)
             let path = try Arguments(query: request.query).text("artifact_file_path")
             return try await send(ArtifactPath.place(of: model.artifactURI) + "/" + ArtifactPath.check(path).description, to: request)
         }
         router.post("/ajax-api/2.0/mlflow/upload-artifact") { request, _ in
             let arguments = Arguments(query: request.query)
+            try Caller.current.require(.trainer)
             let run = try await service.store.run(id: arguments.run()).info
+            try await service.requireExperiment(run.experimentID)
             guard run.stage == .active else {
                 throw TrackingError(.invalidParameter, "The run \(run.id) must be in the 'active' state. Current state is deleted.")
             }
@@ -60,6 +66,13 @@ struct ArtifactRoutes: Sendable {
             let place = try ArtifactPath.place(of: try await service.place(of: version.source))
             return try await send(place + "/" + ArtifactPath.check(arguments.text("path")).description, to: request)
         }
+    }
+
+    /// The path, when the caller may reach it.
+    private func reached(_ path: String, _ role: AccessRole) async throws(TrackingError) -> String {
+        try Caller.current.require(role)
+        try await service.requireArtifact(path)
+        return path
     }
 
     private func receive(_ request: Request, at path: String) async throws -> Response {

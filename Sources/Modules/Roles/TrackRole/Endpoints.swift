@@ -7,15 +7,38 @@ import Glibc
 import Darwin
 #endif
 
+/// A secret that no log shows.
+package struct DirectorySecret: Sendable, CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
+    package let revealed: String
+
+    init(_ text: String) { revealed = text }
+
+    package var description: String { "[redacted]" }
+    package var debugDescription: String { "[redacted]" }
+    package var customMirror: Mirror { Mirror(self, children: []) }
+}
+
 /// How the other processes of a directory find this server: `DIR/endpoints.json`, there while it listens.
 struct Endpoints: Sendable {
     let directory: String
+    /// What the others must show; `nil` when the server asks for nothing.
+    let secret: DirectorySecret?
 
     private var path: String { directory + "/endpoints.json" }
 
     func write(track url: String) throws {
-        let json = JSONWriter.object { $0.field("track", url) }
-        try Data(json + Array("\n".utf8)).write(to: URL(filePath: path), options: .atomic)
+        let json = JSONWriter.object { writer in
+            writer.field("track", url)
+            writer.field("token", secret?.revealed)
+        }
+        // Made for its owner alone before anything is in it, then moved into place.
+        let pending = path + ".part"
+        unlink(pending)
+        let file = open(pending, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
+        guard file >= 0 else { throw TrackRole.Error.unusable(directory, String(cString: strerror(errno))) }
+        let handle = FileHandle(fileDescriptor: file, closeOnDealloc: true)
+        try handle.write(contentsOf: Data(json + Array("\n".utf8)))
+        guard rename(pending, path) == 0 else { throw TrackRole.Error.unusable(directory, String(cString: strerror(errno))) }
     }
 
     /// Removes the file, unless another server has written its own by now.

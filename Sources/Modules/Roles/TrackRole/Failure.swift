@@ -16,6 +16,7 @@ enum Failure {
     static func status(_ code: TrackingError.Code) -> HTTPResponse.Status {
         switch code {
         case .badRequest, .invalidParameter, .alreadyExists: .badRequest
+        case .unauthenticated: .unauthorized
         case .permissionDenied: .forbidden
         case .doesNotExist, .endpointNotFound: .notFound
         case .conflict: .conflict

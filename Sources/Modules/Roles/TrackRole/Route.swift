@@ -30,7 +30,8 @@ struct Route: Sendable {
     }
 
     static let table: [Route] =
-        experiments + datasets + runs + metrics + inputs + loggedModels + models + versions + aliases + artifactLists + server
+        experiments + datasets + runs + metrics + inputs + loggedModels + models + versions + lineage + aliases + artifactLists + webhooks
+        + server
 }
 
 /// A JSON answer.

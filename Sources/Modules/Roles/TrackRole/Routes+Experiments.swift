@@ -18,12 +18,14 @@ extension Route {
             return .message("experiment") { $0.experiment(experiment) }
         },
         Route(.get, .post, path: "experiments/search") { service, arguments in
+            let caller = Caller.current
             let page = try await service.store.searchExperiments(
                 filter: arguments.optionalText("filter") ?? "", order: arguments.texts("order_by"), view: arguments.view("view_type"),
                 maxResults: Validation.maxResults(arguments.optionalInt("max_results"), default: 1_000, limit: 50_000),
                 pageToken: arguments.optionalText("page_token"))
             return .object { writer in
-                writer.list("experiments", page.elements) { $0.experiment($1) }
+                let reached = page.elements.filter { caller.experiments.contains($0.id) || caller.experiments.contains($0.name) }
+                writer.list("experiments", reached) { $0.experiment($1) }
                 writer.field("next_page_token", page.nextPageToken)
             }
         },

@@ -36,12 +36,13 @@ extension Route {
             return .empty
         },
         Route(.get, .post, path: "registered-models/search") { service, arguments in
+            let scope = Caller.current.models
             let page = try await service.registry.searchModels(
                 filter: arguments.optionalText("filter") ?? "", order: arguments.texts("order_by"),
                 maxResults: Validation.maxResults(arguments.optionalInt("max_results"), default: 100, limit: 1_000),
                 pageToken: arguments.optionalText("page_token"))
             return .object { writer in
-                writer.list("registered_models", page.elements) { $0.model($1) }
+                writer.list("registered_models", page.elements.filter { scope.contains($0.name) }) { $0.model($1) }
                 writer.field("next_page_token", page.nextPageToken)
             }
         },
@@ -85,6 +86,13 @@ extension Route {
             reply.etag = "\"\(version.number)-\(version.creationTime)-\(version.lastUpdateTime)-\(version.aliases.joined(separator: "-"))\""
             return reply
         },
+        Route(.post, path: "registered-models/rollback") { service, arguments in
+            let model = try arguments.text("name"), alias = try arguments.text("alias"), now = service.now()
+            let record = try await service.registry.rollback(model: model, alias: alias, promotion: promotion(arguments), now: now)
+            await service.publish(
+                RegistryEvent(.aliasSet, model: model, number: record.number, alias: alias, time: now, promotion: record.promotion))
+            return .message("promotion") { $0.promotion(record) }
+        },
         Route(.get, path: "registered-models/promotions") { service, arguments in
             let records = try await service.registry.promotions(
                 model: arguments.text("name"),
@@ -94,8 +102,10 @@ extension Route {
     ]
 
     private static func promotion(_ arguments: Arguments) throws(TrackingError) -> Promotion {
+        // Who has a token cannot act under another name.
+        let token = Caller.current.name
         let promotion = Promotion(
-            actor: try arguments.optionalText("actor") ?? "", reason: try arguments.optionalText("reason") ?? "",
+            actor: token.isEmpty ? try arguments.optionalText("actor") ?? "" : token, reason: try arguments.optionalText("reason") ?? "",
             verdict: try arguments.optionalText("verdict"))
         try Validation.length(promotion.actor, limit: 255, "Actor")
         try Validation.length(promotion.reason, limit: 5_000, "Reason")
@@ -146,12 +156,13 @@ extension Route {
             return .empty
         },
         Route(.get, .post, path: "model-versions/search") { service, arguments in
+            let scope = Caller.current.models
             let page = try await service.registry.searchVersions(
                 filter: arguments.optionalText("filter") ?? "", order: arguments.texts("order_by"),
                 maxResults: Validation.maxResults(arguments.optionalInt("max_results"), default: 10_000, limit: 200_000),
                 pageToken: arguments.optionalText("page_token"))
             return .object { writer in
-                writer.list("model_versions", page.elements) { $0.version($1) }
+                writer.list("model_versions", page.elements.filter { scope.contains($0.model) }) { $0.version($1) }
                 writer.field("next_page_token", page.nextPageToken)
             }
         },
@@ -172,6 +183,25 @@ extension Route {
             await service.publish(RegistryEvent(.versionTagDeleted, model: model, number: number, time: now))
             return .empty
         },
+    ]
+
+    /// From a version to what it was made of: its run, the data that run read, and how it came to its aliases.
+    static let lineage: [Route] = [
+        Route(.get, path: "model-versions/lineage") { service, arguments in
+            let number = try RegistryValidation.number(arguments.text("version"))
+            let version = try await service.registry.version(model: arguments.text("name"), number: number)
+            let run = version.runID.isEmpty ? nil : try? await service.store.run(id: version.runID)
+            let moves = try await service.registry.promotions(model: version.model, limit: 1_000).filter { $0.number == number }
+            return .object { writer in
+                writer.key("model_version")
+                writer.version(version)
+                if let run {
+                    writer.key("run")
+                    writer.run(run)
+                }
+                writer.list("promotions", moves) { $0.promotion($1) }
+            }
+        }
     ]
 
     private static func number(_ arguments: Arguments) throws(TrackingError) -> Int {

@@ -9,8 +9,9 @@ enum TrackRouter {
     static let maxJSONBytes = 32 << 20
     static let artifactPath = "mlflow-artifacts/artifacts"
 
-    static func build(_ service: TrackService) -> Router<WebContext> {
+    static func build(_ service: TrackService, guarded: AccessGuard) -> Router<WebContext> {
         let router = Router(context: WebContext.self)
+        router.add(middleware: guarded)
         for route in Route.table { add(route, service, to: router) }
         ArtifactRoutes(service: service).add(to: router)
         Pages(service: service).add(to: router)
@@ -20,23 +21,25 @@ enum TrackRouter {
     }
 
     /// A file may be large and take its time; everything else is short.
-    static func limits(_ request: HTTPRequest) -> HTTPLimits {
-        let isArtifact = request.path.map { $0.contains(artifactPath + "/") } ?? false
-        return isArtifact ? HTTPLimits(maxBodyBytes: .max, timeout: nil) : HTTPLimits(maxBodyBytes: maxJSONBytes, timeout: .seconds(60))
+    static func limits(_ request: HTTPRequest, maxUploadBytes: Int) -> HTTPLimits {
+        let isArtifact = request.path.map { $0.contains(artifactPath + "/") || $0.contains("/upload-artifact?") } ?? false
+        return isArtifact
+            ? HTTPLimits(maxBodyBytes: maxUploadBytes, timeout: nil) : HTTPLimits(maxBodyBytes: maxJSONBytes, timeout: .seconds(60))
     }
 
     private static func add(_ route: Route, _ service: TrackService, to router: Router<WebContext>) {
         let names = route.pathArguments
         for prefix in Route.prefixes {
             let path = RouterPath("\(prefix)/\(route.version)/mlflow/\(route.path)")
-            for method in route.methods {
-                guard let method = HTTPRequest.Method(method.rawValue) else { continue }
+            for kind in route.methods {
+                guard let method = HTTPRequest.Method(kind.rawValue) else { continue }
                 router.on(path, method: method) { request, context in
                     var arguments = try await arguments(of: request)
                     for name in names {
                         let raw = context.parameters.get(name) ?? ""
                         arguments = arguments.with(name, URLText.decode(raw) ?? raw)
                     }
+                    try await Need.check(route, kind, arguments, service)
                     return answer(try await route.handler(service, arguments), to: request)
                 }
             }

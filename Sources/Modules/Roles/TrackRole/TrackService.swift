@@ -7,6 +7,7 @@ struct TrackService: Sendable {
     let store: TrackingStore
     let registry: RegistryStore
     let artifacts: ArtifactStore
+    let webhooks: WebhookSender
     /// Wall time in milliseconds since the Unix epoch.
     let now: @Sendable () -> EventTime.Milliseconds
     /// Tells the other roles of a change in the registry. It has happened already: failing to tell undoes nothing.

@@ -54,6 +54,46 @@ extension RegistryStore {
         }
     }
 
+    /// Points an alias back at what it stood for before the version it stands for now.
+    ///
+    /// The audit is the memory: rolling back again goes one further back, not forth to what was just left.
+    /// - Throws: `invalidParameter` when there is nothing to go back to.
+    package func rollback(
+        model: String, alias: String, promotion: Promotion, now: EventTime.Milliseconds
+    ) async throws(TrackingError) -> PromotionRecord {
+        try await database.write { db in
+            _ = try Self.model(model, db)
+            guard let current = try Self.aliased(model, alias, db) else {
+                throw TrackingError(.invalidParameter, "Registered model alias \(Validation.shown(alias)) not found.")
+            }
+            let moves = try Row.fetchAll(
+                db, sql: "SELECT number, reason FROM promotions WHERE model = ? AND alias = ? ORDER BY id", arguments: [model, alias])
+            var stack: [Int] = []
+            for move in moves {
+                guard let number = move["number"] as Int? else { continue }
+                if (move["reason"] as String).hasPrefix(Self.rollbackMark), let place = stack.lastIndex(of: number) {
+                    stack.removeSubrange((place + 1)...)
+                } else if stack.last != number {
+                    stack.append(number)
+                }
+            }
+            let exists = try Set(Int.fetchAll(db, sql: "SELECT number FROM model_versions WHERE model = ?", arguments: [model]))
+            guard let previous = stack.dropLast().last(where: { $0 != current && exists.contains($0) }) else {
+                throw TrackingError(.invalidParameter, "'\(alias)' of \(model) has stood for no other version that still exists")
+            }
+            try db.execute(sql: "INSERT OR REPLACE INTO model_aliases VALUES (?, ?, ?)", arguments: [model, alias, previous])
+            try db.execute(sql: "UPDATE registered_models SET last_update_time = ? WHERE name = ?", arguments: [now, model])
+            var marked = promotion
+            marked.reason = Self.rollbackMark + promotion.reason
+            let record = PromotionRecord(
+                model: model, alias: alias, previous: current, number: previous, promotion: marked, time: now)
+            try Self.keep(record, db)
+            return record
+        }
+    }
+
+    static let rollbackMark = "rollback: "
+
     /// Alias moves of a model, newest first.
     package func promotions(model: String, limit: Int = 100) async throws(TrackingError) -> [PromotionRecord] {
         try await database.read { db in

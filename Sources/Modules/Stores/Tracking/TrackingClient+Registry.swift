@@ -1,5 +1,5 @@
 package import Domain
-import Web
+package import Web
 
 extension TrackingClient {
     /// Makes a registered model of this name when there is none.
@@ -86,6 +86,25 @@ extension TrackingClient {
             writer.field("reason", promotion.reason)
             if let verdict = promotion.verdict { writer.field("verdict", verdict) }
         }
+    }
+
+    /// Points an alias back at what it stood for before.
+    /// - Returns: The version's number.
+    package func rollback(model: String, alias: String, promotion: Promotion) async throws(TrackingFailure) -> Int {
+        // Not sent twice: each time goes one further back.
+        let answer = try await post("registered-models/rollback") { writer in
+            writer.field("name", model)
+            writer.field("alias", alias)
+            writer.field("actor", promotion.actor)
+            writer.field("reason", promotion.reason)
+        }
+        guard let number = answer["promotion"]?["version"]?.int64 else { throw missing("promotion") }
+        return Int(number)
+    }
+
+    /// A version with its run, the data that run read, and how it came to its aliases.
+    package func lineage(_ version: ModelVersion) async throws(TrackingFailure) -> JSONValue {
+        try await get("model-versions/lineage", [("name", version.model), ("version", String(version.number))])
     }
 
     package func deleteAlias(model: String, alias: String) async throws(TrackingFailure) {

@@ -7,13 +7,23 @@ package import Web
 /// Speaks MLflow's REST protocol, so any MLflow server answers it. Requests are retried within bounds; see ``JSONClient``.
 package struct TrackingClient: Sendable {
     let http: JSONClient
+    /// Keeps what runs report while the server is away.
+    let spool: TrackingSpool?
     private let places = ArtifactPlaces()
     static let api = "/api/2.0/mlflow/"
 
-    /// - Parameter url: `http://host:port`.
-    package init(url: String, retry: RetryPolicy = RetryPolicy()) { http = JSONClient(baseURL: url, retry: retry) }
+    /// - Parameters:
+    ///   - url: `http://host:port`.
+    ///   - token: What the server asks for, when it does.
+    ///   - spool: Without one, what cannot be sent is an error.
+    package init(url: String, token: String? = nil, retry: RetryPolicy = RetryPolicy(), spool: TrackingSpool? = nil) {
+        self.init(http: JSONClient(baseURL: url, bearer: token, retry: retry), spool: spool)
+    }
 
-    package init(http: JSONClient) { self.http = http }
+    package init(http: JSONClient, spool: TrackingSpool? = nil) {
+        self.http = http
+        self.spool = spool
+    }
 
     package var url: String { http.baseURL }
 
@@ -95,7 +105,7 @@ package struct TrackingClient: Sendable {
     private func sendBatch(
         _ run: String, params: ArraySlice<(String, String)> = [], metrics: ArraySlice<Metric> = [], tags: ArraySlice<(String, String)> = []
     ) async throws(TrackingFailure) {
-        _ = try await post("runs/log-batch", isIdempotent: true) { writer in
+        try await report("runs/log-batch", run: run) { writer in
             writer.field("run_id", run)
             writer.list("params", params) { $0.pair($1) }
             writer.list("tags", tags) { $0.pair($1) }
@@ -112,7 +122,7 @@ package struct TrackingClient: Sendable {
     }
 
     package func finish(run: String, status: RunStatus, endTime: EventTime.Milliseconds) async throws(TrackingFailure) {
-        _ = try await post("runs/update", isIdempotent: true) { writer in
+        try await report("runs/update", run: run) { writer in
             writer.field("run_id", run)
             writer.field("status", status.rawValue)
             writer.field("end_time", endTime)
@@ -121,7 +131,7 @@ package struct TrackingClient: Sendable {
 
     /// Records a dataset that the run read.
     package func logInput(run: String, _ input: DatasetInput) async throws(TrackingFailure) {
-        _ = try await post("runs/log-inputs", isIdempotent: true) { writer in
+        try await report("runs/log-inputs", run: run) { writer in
             writer.field("run_id", run)
             writer.list("datasets", [input]) { writer, input in
                 writer.object { writer in

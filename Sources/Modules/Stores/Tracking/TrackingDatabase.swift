@@ -67,6 +67,13 @@ package struct TrackingDatabase: Sendable {
         do { return try await pool.write(body) } catch { throw TrackingError(error) }
     }
 
+    /// For statements that cannot stand in a transaction, such as attaching another file; `body` begins its own.
+    package func withoutTransaction<Value: Sendable>(
+        _ body: @escaping @Sendable (Database) throws -> Value
+    ) async throws(TrackingError) -> Value {
+        do { return try await pool.writeWithoutTransaction(body) } catch { throw TrackingError(error) }
+    }
+
     /// Checkpoints and closes; for a clean stop.
     package func close() throws { try pool.close() }
 }

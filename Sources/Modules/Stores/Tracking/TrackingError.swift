@@ -10,6 +10,7 @@ package struct TrackingError: Error, Equatable, CustomStringConvertible {
         case doesNotExist = "RESOURCE_DOES_NOT_EXIST"
         case endpointNotFound = "ENDPOINT_NOT_FOUND"
         case invalidState = "INVALID_STATE"
+        case unauthenticated = "UNAUTHENTICATED"
         case permissionDenied = "PERMISSION_DENIED"
         case conflict = "RESOURCE_CONFLICT"
         case notImplemented = "NOT_IMPLEMENTED"

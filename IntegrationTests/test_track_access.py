@@ -1,0 +1,158 @@
+"""Who may use the tracking server: tokens, roles, scopes, TLS, and what the commands beside it do."""
+
+import json
+import os
+import ssl
+import subprocess
+import threading
+import http.server
+
+import pytest
+import requests
+
+from conftest import CRYPTO, is_up
+
+PORTS = ("--port", "0", "--admin-port", "0")
+
+
+@pytest.fixture
+def server(mlops):
+    """A server that asks for tokens, and a function that makes them."""
+    mlops.track = mlops.start("track", "--project", CRYPTO, "--tokens", *PORTS)
+    mlops.url = mlops.endpoint()
+    is_up(mlops.url + "/health", mlops.track)
+    mlops.token = lambda name, role, *more: mlops.run("track", "token", "create", "--name", name, "--role", role, *more).stdout.strip()
+    return mlops
+
+
+def ask(server, path, token=None, method="GET", **more):
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    return requests.request(method, server.url + path, headers=headers, timeout=10, **more)
+
+
+def test_without_a_token_there_is_nothing_to_see(server):
+    for path in ("/", "/models", "/api/2.0/mlflow/experiments/get?experiment_id=0", "/api/2.0/mlflow-artifacts/artifacts?path=0",
+                 "/get-artifact?run_id=a&path=b", "/ajax-api/2.0/mlflow/runs/search", "/nothing"):
+        answer = ask(server, path)
+        assert answer.status_code == 401 and answer.headers["WWW-Authenticate"].startswith("Basic"), path
+    assert ask(server, "/health").text == "OK"
+
+
+def test_a_token_is_shown_once_listed_without_its_text_and_revoked_at_once(server):
+    token = server.token("ann", "reader")
+    listed = server.run("track", "token", "list").stdout
+    assert "ann\treader\tvalid" in listed and token not in listed
+    assert ask(server, "/api/2.0/mlflow/experiments/get?experiment_id=0", token).status_code == 200
+    assert ask(server, "/api/2.0/mlflow/experiments/create", token, "POST", json={"name": "x"}).status_code == 403
+    server.run("track", "token", "revoke", "ann")
+    assert ask(server, "/api/2.0/mlflow/experiments/get?experiment_id=0", token).status_code == 401
+    for name in os.listdir(server.data):
+        path = server.data / name
+        assert not path.is_file() or token.encode() not in path.read_bytes(), name
+    assert token not in server.log(server.track)
+
+
+@pytest.mark.parametrize("variables", [
+    lambda token: {"MLFLOW_TRACKING_TOKEN": token},
+    lambda token: {"MLFLOW_TRACKING_USERNAME": "anybody", "MLFLOW_TRACKING_PASSWORD": token},
+], ids=["bearer", "basic"])
+def test_an_mlflow_client_shows_its_token(server, variables, monkeypatch):
+    mlflow = pytest.importorskip("mlflow")
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
+    client = mlflow.MlflowClient(server.url)
+    with pytest.raises(mlflow.exceptions.MlflowException):
+        client.create_experiment("no")
+    for name, value in variables(server.token("t", "trainer", "--experiment", "mine*")).items():
+        monkeypatch.setenv(name, value)
+    experiment = client.create_experiment("mine-1")
+    run = client.create_run(experiment)
+    client.log_metric(run.info.run_id, "m", 1)
+    with pytest.raises(mlflow.exceptions.MlflowException) as caught:
+        client.create_experiment("other")
+    assert caught.value.error_code == "PERMISSION_DENIED"
+
+
+def test_the_other_commands_of_the_directory_need_no_token_and_those_elsewhere_do(server, tmp_path):
+    admin = server.token("admin", "admin")
+    run = ask(server, "/api/2.0/mlflow/runs/create", admin, "POST", json={}).json()["run"]["info"]
+    for _ in range(3):
+        ask(server, "/api/2.0/mlflow/registered-models/create", admin, "POST", json={"name": "m"})
+        ask(server, "/api/2.0/mlflow/model-versions/create", admin, "POST",
+            json={"name": "m", "source": run["artifact_uri"] + "/x", "run_id": run["run_id"]})
+    for version in ("1", "2", "3"):
+        server.run("track", "promote", "m", version, "--reason", "it is better", "--project", CRYPTO)
+    assert "version 2" in server.run("track", "rollback", "m", "--reason", "worse", "--project", CRYPTO).stdout
+    assert "version 1" in server.run("track", "rollback", "m", "--reason", "worse", "--project", CRYPTO).stdout
+    server.run("track", "rollback", "m", "--reason", "worse", "--project", CRYPTO, status=1)
+    audit = ask(server, "/api/2.0/mlflow/registered-models/promotions?name=m", admin).json()["promotions"]
+    assert [move["version"] for move in audit] == ["1", "2", "3", "2", "1"] and audit[0]["reason"] == "rollback: worse"
+    elsewhere = ["track", "promote", "m", "2", "--reason", "x", "--project", CRYPTO, "--track-url", server.url,
+                 "--data", str(tmp_path / "other")]
+    assert "UNAUTHENTICATED" in server.run(*elsewhere, data=False, status=None).stderr
+    promoter = server.token("petra", "promoter")
+    done = server.run(*elsewhere, data=False, environment={"MLOPS_TRACK_TOKEN": promoter})
+    assert promoter not in done.stdout + done.stderr
+    audit = ask(server, "/api/2.0/mlflow/registered-models/promotions?name=m", admin).json()["promotions"]
+    assert audit[0]["actor"] == "petra"
+
+
+def test_another_address_asks_for_tokens_unless_told_otherwise(mlops):
+    open_to_all = mlops.start("track", "--project", CRYPTO, "--host", "0.0.0.0", *PORTS)
+    url = mlops.endpoint()
+    assert requests.get(url + "/", timeout=10).status_code == 401
+    mlops.wait_for_log(open_to_all, "nobody has a token")
+    assert mlops.terminate(open_to_all) == 0
+    mlops.start("track", "--project", CRYPTO, "--host", "0.0.0.0", "--insecure", *PORTS)
+    assert requests.get(mlops.endpoint() + "/", timeout=10).status_code == 200
+
+
+def test_https_by_certificate_files(mlops, tmp_path):
+    key, certificate = tmp_path / "key.pem", tmp_path / "cert.pem"
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
+                    "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1", "-keyout", key, "-out",
+                    certificate], check=True, capture_output=True)
+    mlops.start("track", "--project", CRYPTO, "--tls-certificate", certificate, "--tls-key", key, *PORTS)
+    url = mlops.endpoint()
+    assert url.startswith("https://")
+    assert requests.get(url + "/health", verify=certificate, timeout=10).text == "OK"
+    with pytest.raises(requests.exceptions.SSLError):
+        requests.get(url + "/health", timeout=10)
+    refused = mlops.run("track", "--project", CRYPTO, "--tls-certificate", certificate, *PORTS, status=78)
+    assert "belong together" in refused.stderr
+    missing = mlops.run("track", "--project", CRYPTO, "--tls-certificate", "/none", "--tls-key", key, *PORTS,
+                        "--data", tmp_path / "d2", data=False, status=78)
+    assert "/none" in missing.stderr
+
+
+def test_a_webhook_is_told_signed_and_tried_again(mlops):
+    """The receiver refuses the first delivery; the second one carries the same id."""
+    seen = []
+
+    class Receiver(http.server.BaseHTTPRequestHandler):
+        def do_POST(self):
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            seen.append((dict(self.headers), body))
+            self.send_response(500 if len(seen) == 1 else 200)
+            self.end_headers()
+
+        def log_message(self, *_):
+            pass
+
+    receiver = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Receiver)
+    threading.Thread(target=receiver.serve_forever, daemon=True).start()
+    mlops.start("track", "--project", CRYPTO, *PORTS, environment={"MLOPS_TRACK_PRIVATE_WEBHOOKS": "true"})
+    url = mlops.endpoint()
+    hook = {"name": "w", "url": f"http://127.0.0.1:{receiver.server_port}/", "secret": "hush",
+            "events": [{"entity": "REGISTERED_MODEL", "action": "CREATED"}]}
+    assert requests.post(url + "/api/2.0/mlflow/webhooks", json=hook, timeout=10).status_code == 200
+    requests.post(url + "/api/2.0/mlflow/registered-models/create", json={"name": "m"}, timeout=10)
+    from conftest import wait_for
+    wait_for(lambda: len(seen) == 2, "two deliveries", 20)
+    receiver.shutdown()
+    (first, body), (second, again) = seen
+    header = {name.lower(): value for name, value in second.items()}
+    assert body == again and first["x-mlflow-delivery-id"] == header["x-mlflow-delivery-id"]
+    assert json.loads(body)["entity"] == "registered_model" and json.loads(body)["data"]["name"] == "m"
+    import base64, hashlib, hmac
+    text = f"{header['x-mlflow-delivery-id']}.{header['x-mlflow-timestamp']}.".encode() + body
+    assert header["x-mlflow-signature"] == "v1," + base64.b64encode(hmac.new(b"hush", text, hashlib.sha256).digest()).decode()

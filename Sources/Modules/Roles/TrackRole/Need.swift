@@ -1,0 +1,142 @@
+import Tracking
+import Web
+
+/// What a route asks of its caller. A route that is not in the table is for nobody.
+struct Need: Sendable {
+    /// What a request is about, so that a token's scope can be held against it.
+    enum Subject: Sendable {
+        /// An experiment by the id in the argument of this name.
+        case experiment(String)
+        /// An experiment by name: a new one or one that is looked up.
+        case experimentName(String)
+        /// Experiments by the ids in `experiment_ids`.
+        case experiments
+        /// `run_id`
+        case run
+        /// `run_ids` or `run_id`, several.
+        case runs
+        /// A registered model by the name in `name`, and in `new_name` when it is given.
+        case model
+        /// `model_id`
+        case loggedModel
+        /// The answer holds only what the caller reaches.
+        case filtered
+        /// Nothing that belongs to somebody.
+        case nothing
+        /// Only callers whose token reaches everything.
+        case everything
+    }
+
+    /// For GET, and for the other methods.
+    let read: AccessRole
+    let write: AccessRole
+    let subject: Subject
+
+    private init(_ read: AccessRole, _ write: AccessRole, _ subject: Subject) {
+        self.read = read
+        self.write = write
+        self.subject = subject
+    }
+
+    static func reads(_ subject: Subject) -> Need { Need(.reader, .reader, subject) }
+    static func writes(_ role: AccessRole, _ subject: Subject) -> Need { Need(.reader, role, subject) }
+    static func always(_ role: AccessRole, _ subject: Subject) -> Need { Need(role, role, subject) }
+
+    func role(_ method: Route.Method) -> AccessRole { method == .get ? read : write }
+
+    /// By the path of the route.
+    static let table: [String: Need] = [
+        "experiments/create": .writes(.trainer, .experimentName("name")), "experiments/get": .reads(.experiment("experiment_id")),
+        "experiments/get-by-name": .reads(.experimentName("experiment_name")), "experiments/search": .reads(.filtered),
+        "experiments/update": .writes(.trainer, .experiment("experiment_id")),
+        "experiments/delete": .writes(.admin, .experiment("experiment_id")),
+        "experiments/restore": .writes(.admin, .experiment("experiment_id")),
+        "experiments/set-experiment-tag": .writes(.trainer, .experiment("experiment_id")),
+        "experiments/delete-experiment-tag": .writes(.trainer, .experiment("experiment_id")),
+        "experiments/search-datasets": .reads(.experiments),
+
+        "runs/create": .writes(.trainer, .experiment("experiment_id")), "runs/get": .reads(.run), "runs/search": .reads(.experiments),
+        "runs/update": .writes(.trainer, .run), "runs/delete": .writes(.trainer, .run), "runs/restore": .writes(.trainer, .run),
+        "runs/log-metric": .writes(.trainer, .run), "runs/log-parameter": .writes(.trainer, .run),
+        "runs/log-batch": .writes(.trainer, .run), "runs/set-tag": .writes(.trainer, .run), "runs/delete-tag": .writes(.trainer, .run),
+        "runs/log-model": .writes(.trainer, .run), "runs/log-inputs": .writes(.trainer, .run), "runs/outputs": .writes(.trainer, .run),
+        "metrics/get-history": .reads(.run), "metrics/get-history-bulk": .reads(.runs),
+        "metrics/get-history-bulk-interval": .reads(.runs), "artifacts/list": .reads(.run),
+        "artifacts/presigned-upload-url": .reads(.nothing), "artifacts/presigned-download-url": .reads(.nothing),
+
+        "logged-models": .writes(.trainer, .experiment("experiment_id")), "logged-models/search": .reads(.experiments),
+        "logged-models/{model_id}": .writes(.trainer, .loggedModel), "logged-models/{model_id}/params": .writes(.trainer, .loggedModel),
+        "logged-models/{model_id}/tags": .writes(.trainer, .loggedModel),
+        "logged-models/{model_id}/tags/{tag_key}": .writes(.trainer, .loggedModel),
+        "logged-models/{model_id}/artifacts/directories": .reads(.loggedModel),
+
+        "registered-models/create": .writes(.trainer, .model), "registered-models/get": .reads(.model),
+        "registered-models/rename": .writes(.promoter, .model), "registered-models/update": .writes(.trainer, .model),
+        "registered-models/delete": .writes(.promoter, .model), "registered-models/search": .reads(.filtered),
+        "registered-models/get-latest-versions": .reads(.model), "registered-models/set-tag": .writes(.trainer, .model),
+        "registered-models/delete-tag": .writes(.trainer, .model), "registered-models/alias": .writes(.promoter, .model),
+        "registered-models/promotions": .reads(.model), "registered-models/rollback": .writes(.promoter, .model),
+        "model-versions/create": .writes(.trainer, .model), "model-versions/get": .reads(.model),
+        "model-versions/update": .writes(.trainer, .model), "model-versions/transition-stage": .writes(.promoter, .model),
+        "model-versions/delete": .writes(.promoter, .model), "model-versions/search": .reads(.filtered),
+        "model-versions/get-download-uri": .reads(.model), "model-versions/set-tag": .writes(.trainer, .model),
+        "model-versions/delete-tag": .writes(.trainer, .model), "model-versions/lineage": .reads(.model),
+
+        "webhooks": .always(.admin, .everything), "webhooks/{webhook_id}": .always(.admin, .everything),
+        "webhooks/{webhook_id}/test": .always(.admin, .everything), "server-info": .reads(.nothing),
+    ]
+
+    /// Holds a request against what the caller may do.
+    static func check(_ route: Route, _ method: Route.Method, _ arguments: Arguments, _ service: TrackService) async throws(TrackingError) {
+        let caller = Caller.current
+        guard let need = table[route.path] else { throw Caller.outOfScope("this route") }
+        try caller.require(need.role(method))
+        if caller != .nobody, !caller.isScoped { return }
+        switch need.subject {
+        case .nothing, .filtered: return
+        case .everything: throw Caller.outOfScope("what belongs to everybody")
+        case .experiment(let name): try await service.requireExperiment(arguments.optionalText(name) ?? "0")
+        case .experimentName(let name): try caller.requireExperiment(arguments.optionalText(name) ?? "")
+        case .experiments: for id in try arguments.texts("experiment_ids") { try await service.requireExperiment(id) }
+        case .run: try await service.requireRun(arguments.run())
+        case .runs: for run in try arguments.texts("run_ids") + arguments.texts("run_id") { try await service.requireRun(run) }
+        case .loggedModel:
+            let model = try await service.store.loggedModel(id: arguments.text("model_id"))
+            try await service.requireExperiment(model.experimentID)
+        case .model:
+            try caller.requireModel(arguments.optionalText("name") ?? "")
+            if let new = try arguments.optionalText("new_name") { try caller.requireModel(new) }
+            // A version made from a run would otherwise read the files of an experiment out of reach.
+            if let run = try arguments.optionalText("run_id"), !run.isEmpty { try await service.requireRun(run) }
+            if let source = try arguments.optionalText("source") { try await service.requireSource(source) }
+        }
+    }
+}
+
+extension TrackService {
+    func requireExperiment(_ id: String) async throws(TrackingError) {
+        guard !Caller.current.experiments.isAll else { return }
+        let name = try await store.experiment(id: id).name
+        try Caller.current.requireExperiment(id, name)
+    }
+
+    func requireRun(_ id: String) async throws(TrackingError) {
+        guard !Caller.current.experiments.isAll else { return }
+        let run = try await store.run(id: id)
+        try await requireExperiment(run.info.experimentID)
+    }
+
+    func requireSource(_ source: String) async throws(TrackingError) {
+        guard source.hasPrefix("models:/") || source.hasPrefix("runs:/") else { return }
+        let place = try await place(of: source)
+        guard place.hasPrefix(TrackingStore.artifactScheme) else { return }
+        try await requireArtifact(ArtifactPath.place(of: place))
+    }
+
+    /// The first part of an artefact's path is its experiment.
+    func requireArtifact(_ path: String) async throws(TrackingError) {
+        guard !Caller.current.experiments.isAll else { return }
+        guard let experiment = path.split(separator: "/").first else { throw Caller.outOfScope("all artifacts") }
+        try await requireExperiment(String(experiment))
+    }
+}

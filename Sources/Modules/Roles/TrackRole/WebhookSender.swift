@@ -1,0 +1,140 @@
+import Domain
+import Foundation
+import Logging
+import Metrics
+import Registry
+import Tracking
+import Web
+
+/// Tells webhooks of changes in the registry: signed, tried again within bounds, never into the server's own network.
+///
+/// The only connections the server opens. A delivery that nobody took after the last try is given up, and the log says so.
+struct WebhookSender: Sendable {
+    struct Outcome: Sendable {
+        let status: Int?
+        let body: String
+        let error: String?
+
+        var isSuccess: Bool { status.map { (200..<300).contains($0) } ?? false }
+        /// Whether the same delivery may succeed later.
+        var isRetriable: Bool { status.map { $0 == 408 || $0 == 429 || $0 >= 500 } ?? true }
+    }
+
+    let store: WebhookStore
+    /// Takes private addresses and plain HTTP, for networks that are trusted.
+    let allowsPrivate: Bool
+    let logger: Logger
+    let now: @Sendable () -> EventTime.Milliseconds
+    private let queue: (stream: AsyncStream<RegistryEvent>, continuation: AsyncStream<RegistryEvent>.Continuation)
+
+    /// Events that wait to be told; beyond it the oldest are given up.
+    static let maxWaiting = 1_000
+    static let retry = RetryPolicy(attempts: 5, base: .milliseconds(500), cap: .seconds(30))
+
+    init(store: WebhookStore, allowsPrivate: Bool, logger: Logger, now: @escaping @Sendable () -> EventTime.Milliseconds) {
+        self.store = store
+        self.allowsPrivate = allowsPrivate
+        self.logger = logger
+        self.now = now
+        queue = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(Self.maxWaiting))
+    }
+
+    func tell(_ event: RegistryEvent) {
+        if case .dropped = queue.continuation.yield(event) {
+            Counter(label: "mlops_webhook_events_dropped_total").increment()
+        }
+    }
+
+    /// Sends what comes until cancelled.
+    func run() async {
+        for await event in queue.stream {
+            let targets: [(webhook: Webhook, secret: String?)]
+            do throws(TrackingError) {
+                targets = try await store.targets(of: event.kind.rawValue)
+            } catch {
+                logger.error("webhooks cannot be read", metadata: ["error": "\(error)"])
+                continue
+            }
+            await withTaskGroup(of: Void.self) { group in
+                for target in targets { group.addTask { await deliver(event, to: target.webhook, secret: target.secret) } }
+            }
+        }
+    }
+
+    private func deliver(_ event: RegistryEvent, to webhook: Webhook, secret: String?) async {
+        let delivery = UUID().uuidString.lowercased()
+        var failures = 0
+        while true {
+            let outcome = await send(Self.payload(event), to: webhook.url, secret: secret, delivery: delivery)
+            Counter(label: "mlops_webhook_deliveries_total", dimensions: [("outcome", outcome.isSuccess ? "taken" : "failed")]).increment()
+            if outcome.isSuccess { return }
+            failures += 1
+            guard outcome.isRetriable, let wait = Self.retry.delay(afterFailures: failures, jitter: Double.random(in: 0..<1)) else {
+                logger.error(
+                    "webhook given up",
+                    metadata: ["webhook": "\(webhook.name)", "event": "\(event.kind.rawValue)", "reason": "\(Self.reason(outcome))"])
+                return
+            }
+            do { try await Task.sleep(for: wait) } catch { return }
+        }
+    }
+
+    private static func reason(_ outcome: Outcome) -> String { outcome.error ?? "status \(outcome.status ?? 0)" }
+
+    /// `{"entity":…,"action":…,"timestamp":…,"data":{…}}`
+    static func payload(_ event: RegistryEvent) -> [UInt8] {
+        let words = event.kind.rawValue.split(separator: ".")
+        return JSONWriter.object { writer in
+            writer.field("entity", words.first.map(String.init) ?? "")
+            writer.field("action", words.last.map(String.init) ?? "")
+            writer.field("timestamp", ISO8601DateFormatter().string(from: Date(timeIntervalSince1970: Double(event.time) / 1_000)))
+            writer.key("data")
+            writer.object { writer in
+                writer.field("name", event.model)
+                writer.field("version", event.number.map { String($0) })
+                writer.field("alias", event.alias)
+                writer.field("actor", event.promotion?.actor)
+                writer.field("reason", event.promotion?.reason)
+            }
+        }
+    }
+
+    /// One try.
+    func send(_ payload: [UInt8], to url: String, secret: String?, delivery: String) async -> Outcome {
+        let timestamp = now() / 1_000
+        var headers = [(name: "x-mlflow-delivery-id", value: delivery), (name: "x-mlflow-timestamp", value: String(timestamp))]
+        if let secret {
+            let signature = WebhookStore.signature(secret: secret, delivery: delivery, timestamp: timestamp, payload: payload)
+            headers.append((name: "x-mlflow-signature", value: signature))
+        }
+        do {
+            let host = try Self.host(of: url, allowsPlain: allowsPrivate)
+            let answer = try await PublicPost.send(payload, to: url, host: host, headers: headers, allowsPrivate: allowsPrivate)
+            return Outcome(status: answer.status, body: answer.body, error: nil)
+        } catch {
+            return Outcome(status: nil, body: "", error: "\(error)")
+        }
+    }
+
+    /// The host of an address that may be called.
+    static func host(of text: String, allowsPlain: Bool) throws(TrackingError) -> String {
+        let schemes = allowsPlain ? ["https", "http"] : ["https"]
+        guard let url = URLComponents(string: text), let scheme = url.scheme?.lowercased(), schemes.contains(scheme) else {
+            throw TrackingError(.invalidParameter, "Invalid webhook URL scheme. Allowed schemes are: \(schemes.joined(separator: ", ")).")
+        }
+        guard let host = url.host, !host.isEmpty, url.user == nil, url.password == nil, text.utf8.count <= 2_000 else {
+            throw TrackingError(.invalidParameter, "Invalid webhook URL: it needs a host, no user, and at most 2000 characters")
+        }
+        return host.hasPrefix("[") ? String(host.dropFirst().dropLast()) : host
+    }
+
+    /// Refuses what ``send(_:to:secret:delivery:)`` would refuse.
+    func check(_ url: String) async throws(TrackingError) {
+        let host = try Self.host(of: url, allowsPlain: allowsPrivate)
+        do throws(PublicAddress.Refused) {
+            _ = try await PublicAddress.find(host, allowsPrivate: allowsPrivate)
+        } catch {
+            throw TrackingError(.invalidParameter, "Webhook URL must not resolve to a non-public IP address: \(error)")
+        }
+    }
+}

@@ -1,0 +1,142 @@
+import ArgumentParser
+import Domain
+import Expressions
+import Foundation
+import Registry
+import Telemetry
+import TrackRole
+import Tracking
+import Web
+
+struct TrackBackup: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "backup", abstract: "Copy the database, as it is at one moment, while the server runs.")
+
+    @OptionGroup var directory: TrackDirectory
+
+    @Argument(help: "The new file.")
+    var file: String
+
+    func run() async throws {
+        try await ExitStatus.mapped {
+            try await directory.database().backup(to: file)
+            print("\(file) holds the database of \(directory.path); copy \(directory.path)/artifacts for the files")
+        }
+    }
+}
+
+struct TrackCollect: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "gc", abstract: "Remove deleted experiments, runs and logged models for good, with their files.")
+
+    @OptionGroup var directory: TrackDirectory
+
+    @Option(help: "Leaves what was deleted less than this ago.")
+    var olderThan = "0s"
+
+    @Flag(help: "Say what would go, and remove nothing.")
+    var dryRun = false
+
+    func run() async throws {
+        try await ExitStatus.mapped {
+            guard let age = DurationText.parse(olderThan) else {
+                throw Failure(.badSettings, "--older-than \(olderThan) is not a duration such as 12h or 30d")
+            }
+            let store = TrackingStore(database: try await directory.database())
+            let garbage = try await store.collect(deletedBefore: Telemetry.wallClock() - age, isTrial: dryRun)
+            if !dryRun {
+                let files = try await ArtifactStore(root: directory.path + "/artifacts")
+                for folder in garbage.artifacts { try await files.delete(folder) }
+            }
+            let verb = dryRun ? "would remove" : "removed"
+            print(
+                "\(verb) \(garbage.experiments.count) experiments, \(garbage.runs.count) runs, \(garbage.loggedModels.count) logged models")
+        }
+    }
+}
+
+struct TrackExport: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "export", abstract: "Write experiments, runs with their histories, and the registry as JSON Lines.")
+
+    @OptionGroup var directory: TrackDirectory
+
+    @Option(help: "The folder for experiments.jsonl, runs.jsonl, metrics.jsonl, models.jsonl and promotions.jsonl.")
+    var out: String
+
+    func run() async throws {
+        try await ExitStatus.mapped {
+            let database = try await directory.database()
+            try FileManager.default.createDirectory(atPath: out, withIntermediateDirectories: true)
+            let counts = try await TrackExporter(
+                store: TrackingStore(database: database), registry: RegistryStore(database: database)
+            ).write(to: out)
+            print("\(counts.experiments) experiments, \(counts.runs) runs, \(counts.metrics) observations, \(counts.versions) versions")
+        }
+    }
+}
+
+struct TrackImport: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "import", abstract: "Take over the runs, models and files of an MLflow server.")
+
+    @OptionGroup var directory: TrackDirectory
+
+    @Option(help: "sqlite:PATH, the other server's database file; the server should not run meanwhile.")
+    var fromMlflow: String
+
+    @Option(help: "The folder that the other server keeps its artifacts in (its --artifacts-destination).")
+    var artifacts: String?
+
+    func run() async throws {
+        try await ExitStatus.mapped {
+            guard let path = ["sqlite:///", "sqlite:"].first(where: fromMlflow.hasPrefix).map({ fromMlflow.dropFirst($0.count) }) else {
+                throw Failure(.badSettings, "--from-mlflow \(fromMlflow) is not sqlite:PATH")
+            }
+            let database = try await directory.database(mustExist: false)
+            try await TrackingStore(database: database).prepare(now: Telemetry.wallClock())
+            let report = try await MLflowImport(database: database).run(path: String(path))
+            let (copied, missing) = try await copy(report.artifacts)
+            print(
+                "\(report.experiments) experiments, \(report.runs) runs, \(report.metrics) observations, \(report.models) models, \(report.versions) versions, \(copied) files"
+            )
+            for place in missing.prefix(20) { print("not found: \(place)") }
+            if missing.count > 20 { print("and \(missing.count - 20) more folders not found") }
+        }
+    }
+
+    private func copy(_ folders: [MLflowImport.Artifacts]) async throws -> (copied: Int, missing: [String]) {
+        let store = try await ArtifactStore(root: directory.path + "/artifacts")
+        var copied = 0, missing: [String] = []
+        for folder in folders {
+            guard let from = source(folder.source) else {
+                missing.append(folder.source)
+                continue
+            }
+            var isFolder: ObjCBool = false
+            // A run that stored nothing has no folder.
+            guard FileManager.default.fileExists(atPath: from, isDirectory: &isFolder), isFolder.boolValue else { continue }
+            for file in try FileManager.default.subpathsOfDirectory(atPath: from) {
+                let path = from + "/" + file
+                guard try FileManager.default.attributesOfItem(atPath: path)[.type] as? FileAttributeType == .typeRegular else { continue }
+                let upload = try await store.upload(folder.path + "/" + file)
+                let handle = try FileHandle(forReadingFrom: URL(filePath: path))
+                while let bytes = try handle.read(upToCount: 1 << 20), !bytes.isEmpty { try await upload.write(Array(bytes)) }
+                try handle.close()
+                try await upload.finish()
+                copied += 1
+            }
+        }
+        return (copied, missing)
+    }
+
+    /// Where the other server has a folder of files on this machine; `nil` when that is elsewhere.
+    private func source(_ uri: String) -> String? {
+        if uri.hasPrefix("mlflow-artifacts:/") {
+            let path = uri.dropFirst(18).drop { $0 == "/" }
+            return artifacts.map { $0 + "/" + path }
+        }
+        if uri.hasPrefix("file://") { return String(uri.dropFirst(7)) }
+        return uri.contains("://") ? nil : uri
+    }
+}
