@@ -15,10 +15,13 @@ import Testing
             try view("first", .stream("trades"), [("price", "price"), ("mean", "sma(price, 5)"), ("both", "mean + lag(price, 2)")]),
             try view(
                 "second", .view("first"),
-                [("x", "price"), ("y", "sma(ema(mean, 3), 4)"), ("m", "macd(both, 2, 4, 3)"), ("z", "y - lag(x, 30)"), ("f", "if(x > 1, y, x)")]),
+                [
+                    ("x", "price"), ("y", "sma(ema(mean, 3), 4)"), ("m", "macd(both, 2, 4, 3)"), ("z", "y - lag(x, 30)"),
+                    ("f", "if(x > 1, y, x)"),
+                ]),
         ]
-        let views = try CompiledViews(
-            source: .stream("trades"), schema: ViewSchema(key: [], declared: [("price", .double)], metadata: .event), definitions: definitions)
+        let schema = ViewSchema(key: [], declared: [("price", .double)], metadata: .event)
+        let views = try CompiledViews(source: .stream("trades"), schema: schema, definitions: definitions)
         #expect(views.warmUp(of: "first") == ["price": 0, "mean": 4, "both": 4])
         let second = views.warmUp(of: "second")
         #expect(second == ["x": 0, "y": 9, "m": 9, "m_signal": 9, "m_hist": 9, "z": 30, "f": 9])

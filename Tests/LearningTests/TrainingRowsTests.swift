@@ -5,7 +5,8 @@ import Testing
 
 struct TrainingRowsTests {
     static func rows(
-        x: [Double?], y: [Double?] = [], target: [Double?], keys: [String]? = nil, times: [Int64]? = nil, warmUp: [String: Int] = ["x": 2, "y": 1], reject: Double = 1
+        x: [Double?], y: [Double?] = [], target: [Double?], keys: [String]? = nil, times: [Int64]? = nil,
+        warmUp: [String: Int] = ["x": 2, "y": 1], reject: Double = 1
     ) throws -> TrainingRows {
         let count = x.count
         return try TrainingRows(
