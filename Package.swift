@@ -99,9 +99,10 @@ let modules: [Module] = [
     Module(
         name: "FeatureRole", layer: .roles,
         uses: [
-            "Domain", "Table", "Streaming", "Features", "Project", "Settings", "EventLog", "Columnar", "ObjectStore", "FeatureStore",
+            "Domain", "Table", "Expressions", "Streaming", "Features", "Project", "Settings", "Telemetry", "EventLog", "Columnar",
+            "ObjectStore", "Web", "FeatureStore",
         ],
-        products: roleProducts, tested: true),
+        products: roleProducts + [hummingbird, httpTypes], tested: true),
     Module(
         name: "TrainRole", layer: .roles,
         uses: [

@@ -15,7 +15,8 @@ enum TableExport {
         try check(path)
         switch TableFile.Format(path: path) {
         case .parquet:
-            let writer = try ParquetWriter(path: path, columns: table.columns.map { ($0.name, $0.type) })
+            // The library holds every column of a row group at once: smaller groups, a fraction of the memory.
+            let writer = try ParquetWriter(path: path, columns: table.columns.map { ($0.name, $0.type) }, rowGroupRows: 16_384)
             try writer.write(table)
             try writer.close()
         case .csv:

@@ -63,10 +63,14 @@ struct FeaturesJoin: AsyncParsableCommand {
             var joined: [PointInTimeView] = []
             if !wanted.isEmpty { joined += try await fromProject(wanted, limits) }
             for (name, path) in files { joined.append(try fromFile(name, path, limits)) }
+            let read = ContinuousClock.now
             let table = try PointInTimeJoin.join(spine: spineRows, time: time, views: joined, knowledgeTime: knowledgeTime)
+            let alone = ContinuousClock.now - read
             try TableExport.write(table, to: output)
-            let seconds = String(format: "%.3f", (ContinuousClock.now - begun).inSeconds)
-            print("\(table.rowCount) rows with \(table.columns.count - spineRows.columns.count) features to \(output) in \(seconds) s")
+            let times = [alone, ContinuousClock.now - begun].map { String(format: "%.3f", $0.inSeconds) }
+            print(
+                "\(table.rowCount) rows with \(table.columns.count - spineRows.columns.count) features to \(output), "
+                    + "joined in \(times[0]) s, \(times[1]) s with the files")
         }
     }
 

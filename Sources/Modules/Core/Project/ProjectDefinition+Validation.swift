@@ -5,7 +5,7 @@ import Learning
 
 extension ProjectDefinition {
     private static let keys = [
-        "project", "sources", "tables", "vocabularies", "streams", "views", "training", "serving", "monitoring", "settings",
+        "project", "sources", "tables", "vocabularies", "streams", "views", "feature_store", "training", "serving", "monitoring", "settings",
     ]
 
     /// Reads and checks a project file: names, types, expressions, and whether its parts go together.
@@ -55,6 +55,9 @@ extension ProjectDefinition {
         let monitoring = section["monitoring"].flatMap {
             MonitoringSection.read($0, context, training: training?.definition, &reader)
         }
+        let featureStore = section["feature_store"].map {
+            FeatureStoreSection.read($0, schemas: views.schemas, declared: Set(names.views.map(\.key)), &reader)
+        }
         let compiled = reader.errors.isEmpty ? Self.compile(streams, views.definitions, top, &reader) : []
         guard reader.errors.isEmpty, let name else { throw ProjectErrors(reader.errors) }
         self.init(
@@ -62,6 +65,7 @@ extension ProjectDefinition {
             training: training?.definition, target: training?.target, serving: serving, monitoring: monitoring, settings: settings.values,
             topicPrefix: prefix, hash: DefinitionText.hash(streams: streams, tables: tables, views: views.definitions),
             compiled: compiled, schemas: views.schemas, settingPlaces: settings.places)
+        self.featureStore = featureStore ?? FeatureStoreDefinition()
     }
 
     /// Paths of the files that the project file names and that decide what it means; relative to its folder.

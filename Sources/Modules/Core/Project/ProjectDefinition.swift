@@ -18,6 +18,8 @@ package struct ProjectDefinition: Sendable {
     package let target: TargetProgram?
     package let serving: ServingDefinition?
     package let monitoring: MonitoringDefinition?
+    /// `feature_store:`
+    package var featureStore = FeatureStoreDefinition()
     /// `settings:` as dotted keys (`serve.port`) and their text, for the Settings module to read as its file layer.
     package let settings: [String: String]
     /// Put before every topic name.

@@ -11,6 +11,7 @@ package import Settings
 package struct FeatureRole: Service {
     package let features: StreamFeatures
     private let archives: [ViewArchive]
+    private let eventArchives: [EventArchive]
     private let logger: Logger
 
     private let archiveInterval: Duration
@@ -43,6 +44,7 @@ package struct FeatureRole: Service {
             compiled: compiled, projectHash: projectHash, batchRecords: settings.batchRecords, log: log, logger: logger, wall: wall,
             instance: instance)
         archives = compiled.flatMap { $0.views.views }.map { ViewArchive(view: $0, log: log, store: store) }
+        eventArchives = settings.archiveEvents ? compiled.map { EventArchive(stream: $0.stream, log: log, store: store) } : []
     }
 
     package func run() async throws {
@@ -57,6 +59,12 @@ package struct FeatureRole: Service {
 
     /// Writes everything that is not archived yet.
     package func archiveAll() async throws {
+        for archive in eventArchives {
+            let events = try await archive.archive(minRecords: 1)
+            if events > 0 {
+                logger.info("events archived", metadata: ["stream": "\(archive.stream.name)", "events": "\(events)"])
+            }
+        }
         for archive in archives {
             let rows = try await archive.archive(minRows: 1)
             if rows > 0 {
@@ -67,6 +75,7 @@ package struct FeatureRole: Service {
 
     private func archiveNowAndThen() async throws {
         while !Task.isCancelled {
+            for archive in eventArchives { _ = try await archive.archive(minRecords: Self.archiveMinRows) }
             for archive in archives { _ = try await archive.archive(minRows: Self.archiveMinRows) }
             do { try await Task.sleep(for: archiveInterval) } catch { return }
         }

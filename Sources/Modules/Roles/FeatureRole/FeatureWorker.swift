@@ -36,6 +36,8 @@ package actor FeatureWorker {
     private let counters: FeatureCounters
     private var engine: FeatureEngine
     private var position: Int64 = 0
+    /// When the newest event of the batch was ingested, by the headers; `nil` when none says so.
+    private var ingestedAt: Int64?
     private var isOpen = false
     package private(set) var lease: Lease?
 
@@ -122,6 +124,7 @@ package actor FeatureWorker {
     }
 
     private func take(_ batch: RecordBatch) throws {
+        ingestedAt = nil
         try batch.forEach { record in
             guard record.hasHeaders else {
                 return engine.addEvent(record.value, hasKey: record.key != nil, offset: record.offset, ingestedAt: nil)
@@ -132,9 +135,9 @@ package actor FeatureWorker {
                 else { return engine.addEvent(record.value, hasKey: false, offset: record.offset, ingestedAt: nil) }
                 return engine.addTick(tick, key: key, time: record.timestamp, offset: record.offset)
             }
-            engine.addEvent(
-                record.value, hasKey: (record.key?.count ?? 0) > 0, offset: record.offset,
-                ingestedAt: record.header("mlops-ingested-at").flatMap(Self.decimal))
+            let ingested = record.header("mlops-ingested-at").flatMap(Self.decimal)
+            if let ingested, ingested > ingestedAt ?? .min { ingestedAt = ingested }
+            engine.addEvent(record.value, hasKey: (record.key?.count ?? 0) > 0, offset: record.offset, ingestedAt: ingested)
         }
     }
 
@@ -151,6 +154,8 @@ package actor FeatureWorker {
     private func addRows(_ index: Int, _ rows: ViewRows, to unit: inout LogUnit) {
         let view = plan.views.views[index]
         let times = rows.times(view.schema.metadata.timestampColumn), ends = rows.times(view.schema.metadata.availabilityColumn)
+        // A row could not be known before what it was computed from; joins by knowledge time go by it.
+        let headers = headers + (ingestedAt.map { [Record.Header(HeaderName.ingestedAt, String($0))] } ?? [])
         var records: [Record] = [], latest: [Int: Int] = [:]
         for row in 0..<rows.count {
             let mark = rows.mark(row), isRemoved = mark.contains(.removed)

@@ -80,7 +80,7 @@ package struct OfflineStore: Sendable {
             var from = try await log.committed(group: "archive", topic: view.definition.topic, partition: partition)
             while from < end {
                 let batch = try await log.read(topic: view.definition.topic, partition: partition, from: from, limit: 50_000)
-                if batch.isEmpty { break }
+                guard batch.nextOffset > from else { break }
                 tables.append(Self.unseen(try archive.rows(of: batch), partition, &seen))
                 from = batch.nextOffset
             }

@@ -6,12 +6,17 @@ package struct FeaturesSettings: Sendable {
     package let batchRecords: Int
     /// How often finished rows move to the archive.
     package let archiveInterval: EventTime.Milliseconds
+    /// Whether accepted events move to the archive as well: needed where the log drops old ones.
+    package let archiveEvents: Bool
+    package let port: Port
     /// Processes of the role that are meant to share the streams.
     package let replicas: Int
 
     package init(reader: SettingsReader) throws(SettingsError) {
         batchRecords = reader.read(Self.batchRecords)
         archiveInterval = reader.read(Self.archiveInterval)
+        archiveEvents = reader.read(Self.archiveEvents)
+        port = reader.read(Self.port)
         replicas = reader.read(Self.replicas)
         try reader.finish()
     }
@@ -24,5 +29,12 @@ package struct FeaturesSettings: Sendable {
     static let replicas = Setting(
         "features.replicas", .count(1...10_000), default: 1, "Processes that share the streams; no more than these have partitions.")
 
-    static let catalogue = [SettingInfo(batchRecords), SettingInfo(archiveInterval), SettingInfo(replicas)]
+    static let archiveEvents = Setting(
+        "features.archive_events", .flag, default: false,
+        "Move accepted events to the archive too, so that features can be computed again when the log has dropped them.")
+    static let port = Setting("features.port", .port, default: .known(6_566), "Features over HTTP; 0 lets the system choose.")
+
+    static let catalogue = [
+        SettingInfo(batchRecords), SettingInfo(archiveInterval), SettingInfo(archiveEvents), SettingInfo(replicas), SettingInfo(port),
+    ]
 }

@@ -1,0 +1,101 @@
+import Columnar
+package import Domain
+package import EventLog
+package import FeatureStore
+package import Features
+import Foundation
+package import Logging
+import Table
+
+/// Computes the final rows of a range of time again from a stream's events, into files.
+///
+/// A row depends on all events of its entity before it, so every event is read, and the rows of the range are kept. The work is cut by
+/// partition and by shard of the entities: each piece is one file a view, `<directory>/<view>/<partition>-<shard>.parquet`, which
+/// appears when it is whole. What is there already is not computed again, so a run that was ended goes on where it was.
+package struct Backfill: Sendable {
+    package struct Summary: Sendable {
+        /// Rows written, by view.
+        package var rows: [String: Int] = [:]
+        /// Pieces that were there already.
+        package var pieces = (done: 0, kept: 0)
+    }
+
+    private let stream: StreamDefinition
+    private let views: CompiledViews
+    private let log: any EventLog
+    private let archive: EventArchive?
+    private let logger: Logger
+
+    package init(stream: StreamDefinition, views: CompiledViews, log: any EventLog, archive: EventArchive?, logger: Logger) {
+        self.stream = stream
+        self.views = views
+        self.log = log
+        self.archive = archive
+        self.logger = logger
+    }
+
+    /// - Parameters:
+    ///   - wanted: Names of the views to write; at least one.
+    ///   - range: Of the rows' own time, milliseconds.
+    package func run(
+        _ wanted: [String], in range: Range<EventTime.Milliseconds>, shard: EventHistory.Shard, directory: String
+    ) async throws -> Summary {
+        var summary = Summary()
+        for partition in 0..<(try await log.partitions(of: stream.topic)) {
+            let chosen = views.views.filter { wanted.contains($0.definition.name) }
+            let files = chosen.map { "\(directory)/\($0.definition.name)/\(partition)-\(shard).parquet" }
+            if files.allSatisfy({ FileManager.default.fileExists(atPath: $0) }) {
+                summary.pieces.kept += 1
+                continue
+            }
+            let piece = try Piece(views: chosen, files: files, range: range)
+            let end = try await log.endOffset(topic: stream.topic, partition: partition)
+            try await Recomputation(
+                stream: stream, views: views, partition: partition, shard: shard, log: log, archive: archive, logger: logger
+            ).run(until: end) { unit in try await piece.take(unit) }
+            for (view, rows) in try await piece.close() { summary.rows[view, default: 0] += rows }
+            summary.pieces.done += 1
+        }
+        return summary
+    }
+}
+
+/// The files of one partition and shard.
+private actor Piece {
+    private let views: [CompiledView]
+    private let range: Range<EventTime.Milliseconds>
+    private let writers: [ParquetWriter]
+    private var rows: [Int]
+
+    init(views: [CompiledView], files: [String], range: Range<EventTime.Milliseconds>) throws {
+        self.views = views
+        self.range = range
+        for file in files {
+            try FileManager.default.createDirectory(
+                at: URL(filePath: file).deletingLastPathComponent(), withIntermediateDirectories: true)
+        }
+        writers = try zip(views, files).map { try ParquetWriter(path: $1, columns: $0.schema.columns) }
+        rows = [Int](repeating: 0, count: views.count)
+    }
+
+    func take(_ unit: LogUnit) throws {
+        for output in unit.outputs {
+            for (index, view) in views.enumerated() where output.topic == view.definition.topic {
+                let kept = output.records.filter { range.contains($0.timestamp) }
+                guard !kept.isEmpty else { continue }
+                var decoder = RowDecoder(fields: view.schema.columns.map { RowDecoder.Field($0.name, $0.type, isOptional: true) })
+                for record in kept { try record.value?.withUnsafeBytes { try decoder.append($0) } }
+                var table = try Table(decoder.finish())
+                // What a window said before it had closed is no history.
+                if case .bool(let isFinal)? = table["is_final"]?.values { table = table.filtered(isFinal) }
+                try writers[index].write(table)
+                rows[index] += table.rowCount
+            }
+        }
+    }
+
+    func close() throws -> [(view: String, rows: Int)] {
+        for writer in writers { try writer.close() }
+        return zip(views, rows).map { ($0.definition.name, $1) }
+    }
+}

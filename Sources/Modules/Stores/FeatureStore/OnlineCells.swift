@@ -1,0 +1,122 @@
+package import Domain
+package import EventLog
+package import Features
+import Synchronization
+import Table
+
+/// The latest row of every entity of a view as JSON text, cell by cell: answers are put together by copying.
+package actor OnlineCells {
+    package struct Row: Sendable {
+        /// The cells one after the other, then the row's time as a quoted ISO 8601 text.
+        private let bytes: [UInt8]
+        /// Where each cell ends.
+        private let ends: [UInt32]
+        /// From when on the row could have been known, milliseconds since the epoch.
+        package let availability: EventTime.Milliseconds
+
+        init(_ values: [Value], availability: EventTime.Milliseconds) {
+            var bytes: [UInt8] = [], ends: [UInt32] = []
+            for value in values {
+                JSONText.append(value, to: &bytes)
+                ends.append(UInt32(bytes.count))
+            }
+            JSONText.append(EventTime.format(availability), to: &bytes)
+            self.bytes = bytes
+            self.ends = ends
+            self.availability = availability
+        }
+
+        private func start(_ column: Int) -> Int { column == 0 ? 0 : Int(ends[column - 1]) }
+
+        /// Of the texts of cells only null's begins with an n.
+        package func isNull(_ column: Int) -> Bool { bytes[start(column)] == UInt8(ascii: "n") }
+
+        package func append(_ column: Int, to text: inout [UInt8]) { text += bytes[start(column)..<Int(ends[column])] }
+
+        package func appendTime(to text: inout [UInt8]) { text += bytes[start(ends.count)...] }
+    }
+
+    package nonisolated let view: CompiledView
+    package nonisolated let columns: [String]
+    private nonisolated let state = Mutex(State())
+    private let log: any EventLog
+    private let topic: String
+    private let availabilityIndex: Int
+    private var positions: [Int64] = []
+    private var decoder: RowDecoder
+
+    private struct State {
+        var rows: [EntityKey: Row] = [:]
+        var isReady = false
+    }
+
+    package init(view: CompiledView, log: any EventLog) {
+        self.view = view
+        self.log = log
+        columns = view.schema.columns.map(\.name)
+        topic = view.definition.topic + ".latest"
+        availabilityIndex = columns.firstIndex(of: view.schema.metadata.availabilityColumn) ?? 0
+        decoder = RowDecoder(fields: view.schema.columns.map { RowDecoder.Field($0.name, $0.type, isOptional: true) })
+    }
+
+    /// The rows of entities, each `nil` where there is none, as of one moment.
+    package nonisolated func rows(for entities: [EntityKey?]) -> [Row?] {
+        state.withLock { state in entities.map { $0.flatMap { state.rows[$0] } } }
+    }
+
+    package nonisolated var count: Int { state.withLock { $0.rows.count } }
+
+    /// Whether the rows have reached the ends that the topic had when it was first read.
+    package nonisolated var isReady: Bool { state.withLock { $0.isReady } }
+
+    /// Reads what the topic holds now.
+    package func refresh() async throws {
+        if positions.isEmpty { positions = [Int64](repeating: 0, count: try await log.partitions(of: topic)) }
+        for partition in positions.indices {
+            while true {
+                let batch = try await log.read(topic: topic, partition: partition, from: positions[partition], limit: 10_000)
+                if !batch.isEmpty { try take(batch) }
+                positions[partition] = batch.nextOffset
+                if batch.count < 10_000 { break }
+            }
+        }
+        state.withLock { $0.isReady = true }
+    }
+
+    private func take(_ batch: RecordBatch) throws {
+        var entities: [(key: EntityKey, isDeleted: Bool)] = []
+        try batch.forEach { record in
+            guard let key = record.key.flatMap({ EntityKey(bytes: $0) }) else { return }
+            if let value = record.value { try decoder.append(value) }
+            entities.append((key, record.value == nil))
+        }
+        let columns = decoder.finish()
+        var changed: [(EntityKey, Row?)] = [], next = 0
+        for entity in entities {
+            guard !entity.isDeleted else {
+                changed.append((entity.key, nil))
+                continue
+            }
+            let values = columns.map { $0[next] }
+            next += 1
+            changed.append((entity.key, Row(values, availability: Self.time(values[availabilityIndex]))))
+        }
+        state.withLock { state in for (key, row) in changed { state.rows[key] = row } }
+    }
+
+    private static func time(_ value: Value) -> EventTime.Milliseconds {
+        switch value {
+        case .int(let time), .time(let time): time
+        default: 0
+        }
+    }
+
+    /// Follows the topic until the task is cancelled.
+    package func run() async throws {
+        while !Task.isCancelled {
+            let version = log.version(of: [topic])
+            try await refresh()
+            await log.waitForAppend(to: [topic], after: version, timeout: .milliseconds(100))
+        }
+    }
+}
