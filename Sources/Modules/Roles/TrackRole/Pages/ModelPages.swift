@@ -133,6 +133,7 @@ struct ModelPages: Sendable {
             version.aliases.map { Piece.alias($0) }.joined()
             + (version.stage == "None" ? .empty : "<span class=\"tag\">\(version.stage)</span>")
         page.isWide = true
+        func note(_ key: String) -> String { run?.tags.first { $0.key == key }?.value ?? "" }
         let facts = Piece.facts([
             ("Run", run.map { Piece.run($0.info.id, name: $0.info.name) } ?? "\(version.runID)"),
             (
@@ -146,6 +147,7 @@ struct ModelPages: Sendable {
                     "<a href=\"\(DatasetPage.runs(of: dataset, experiment: run?.info.experimentID ?? ""))\">\(Piece.clip(dataset.name))</a> <code>\(dataset.digest)</code>"
                 }.joined(separator: "<br>")
             ),
+            ("Code", RunPages.source(note("mlflow.source.name"), note("mlflow.source.git.commit"))),
             (
                 "Created",
                 "\(Piece.moment(version.creationTime)) <span class=\"dim\">(\(Piece.relative(version.creationTime, now: now)))</span>"

@@ -89,7 +89,7 @@ struct RunPages: Sendable {
         return Piece.facts([
             ("Started", "\(Piece.moment(info.startTime)) <span class=\"dim\">(\(Piece.relative(info.startTime, now: now)))</span>"),
             ("Duration", "\(Piece.duration(info, now: now))\(end)"), ("User", "\(user)"),
-            ("Source", source(tag("mlflow.source.name"), commit)),
+            ("Source", Self.source(tag("mlflow.source.name"), commit)),
             ("Under", parent),
             (
                 "Registered as",
@@ -107,7 +107,8 @@ struct RunPages: Sendable {
         return Piece.run(id, name: found?.info.name)
     }
 
-    private func source(_ name: String, _ commit: String) -> HTML {
+    /// What ran, and at which revision.
+    static func source(_ name: String, _ commit: String) -> HTML {
         guard !name.isEmpty || !commit.isEmpty else { return .empty }
         let revision: HTML = commit.isEmpty ? .empty : " at <code>\(String(commit.prefix(12)))</code>"
         return "\(name)\(revision)"
