@@ -1,0 +1,249 @@
+#!/usr/bin/env python3
+"""`mlops track` beside `mlflow server`, one keep-alive connection, the same requests in turns; then 100,000 runs × 20 metrics.
+
+BENCH_MLFLOW names the folder with the peer's `mlflow` program. Its own server has one worker and no job runner.
+"""
+
+import contextlib
+import http.client
+import json
+import os
+import pathlib
+import sqlite3
+import sys
+import time
+
+from bench import BINARY, EXAMPLE, ROUNDS, Report, Running, free_ports, pinned, processors, progress, scratch
+
+MLFLOW = pathlib.Path(os.environ.get("BENCH_MLFLOW", "/nonexistent"))
+API = "/api/2.0/mlflow/"
+RUNS = 10_000
+MANY = 100_000
+SHARE = 0.5  # Seconds that each operation is repeated for, per round and server.
+
+
+class Server:
+    def __init__(self, running, port):
+        self.running, self.port = running, port
+        self.connection = None
+
+    def call(self, method, path, body=None):
+        if self.connection is None:
+            self.connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=120)
+        self.connection.request(method, path, None if body is None else json.dumps(body), {"Content-Type": "application/json"})
+        response = self.connection.getresponse()
+        text = response.read()
+        if response.status != 200:
+            sys.exit(f"{method} {path}: {response.status} {text[:300]}")
+        return json.loads(text)
+
+    def post(self, route, body):
+        return self.call("POST", API + route, body)
+
+    def is_up(self):
+        try:
+            connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)
+            connection.request("GET", "/health")
+            return connection.getresponse().status == 200
+        except (OSError, http.client.HTTPException):
+            return False
+
+    def prepare(self):
+        """An experiment to search; a run with fifty parameters and metrics to get, one to log to."""
+        self.experiment = self.post("experiments/create", {"name": "bench"})["experiment_id"]
+        self.logs = self.post("experiments/create", {"name": "logs"})["experiment_id"]
+        self.run = self.post("runs/create", {"experiment_id": self.logs})["run"]["info"]["run_id"]
+        self.post("runs/log-batch", {
+            "run_id": self.run, "params": [{"key": f"p{n}", "value": str(n)} for n in range(50)],
+            "metrics": [{"key": f"m{n}", "value": n, "timestamp": 1, "step": 0} for n in range(50)]})
+        self.target = self.post("runs/create", {"experiment_id": self.logs})["run"]["info"]["run_id"]
+        self.step = 0
+
+    def log_metric(self):
+        self.step += 1
+        self.post("runs/log-metric", {"run_id": self.target, "key": "loss", "value": 0.5, "timestamp": self.step, "step": self.step})
+
+    def log_batch(self):
+        self.step += 1
+        points = [{"key": f"k{n}", "value": n / 7, "timestamp": self.step, "step": self.step} for n in range(100)]
+        self.post("runs/log-batch", {"run_id": self.target, "metrics": points})
+
+    def create_run(self):
+        self.post("runs/create", {"experiment_id": self.logs, "start_time": 1})
+
+    def get_run(self):
+        self.call("GET", f"{API}runs/get?run_id={self.run}")
+
+    def search(self, **more):
+        found = self.post("runs/search", {"experiment_ids": [self.experiment], "max_results": 100, **more})
+        return [next(metric["value"] for metric in run["data"]["metrics"] if metric["key"] == "rmse") for run in found["runs"]]
+
+    def by_metric(self):
+        return self.search(order_by=["metrics.rmse ASC"])
+
+    def filtered(self):
+        return self.search(filter="metrics.rmse > 0.5 AND params.lr = '3'")
+
+
+OPERATIONS = [
+    ("log_metric", Server.log_metric, "times_log_metric"), ("log_batch of 100", Server.log_batch, "times_log_batch"),
+    ("create_run", Server.create_run, "times_create_run"), ("get_run, 50 + 50", Server.get_run, "times_get_run"),
+    ("10,000 runs by a metric", Server.by_metric, "times_search_metric"), ("10,000 runs filtered", Server.filtered, "times_search_filter"),
+]
+
+
+def rate(operation, server):
+    """Operations per second, over at least SHARE seconds and one of them."""
+    begun, count = time.perf_counter(), 0
+    while count == 0 or time.perf_counter() - begun < SHARE:
+        operation(server)
+        count += 1
+    return count / (time.perf_counter() - begun)
+
+
+def start_own(directory, processor, data):
+    port, admin = free_ports(2)
+    running = Running(
+        pinned(processor, BINARY, "track", "--project", EXAMPLE, "--data", data, "--port", port, "--admin-port", admin),
+        directory / f"track-{port}.log")
+    server = Server(running, port)
+    _, server.started = running.wait(server.is_up, "/health")
+    return server
+
+
+def start_peer(directory, processor):
+    (port,) = free_ports(1)
+    os.environ["MLFLOW_SERVER_ENABLE_JOB_EXECUTION"] = "false"
+    running = Running(
+        pinned(processor, MLFLOW / "mlflow", "server", "--backend-store-uri", f"sqlite:///{directory}/mlflow.db", "--artifacts-destination",
+               directory / "mlartifacts", "--port", port, "--workers", "1"), directory / "mlflow.log")
+    server = Server(running, port)
+    _, server.started = running.wait(server.is_up, "/health of mlflow", seconds=180)
+    return server
+
+
+def value(number):
+    return (number * 7919 % 10007) / 10007
+
+
+def fill_own(path, experiment):
+    """10,000 runs with one parameter and two metrics, straight into the database: over HTTP the peer takes minutes."""
+    with contextlib.closing(sqlite3.connect(path)) as database, database:
+        database.executemany("INSERT OR IGNORE INTO names (name) VALUES (?)", [("lr",), ("rmse",), ("mae",)])
+        name = dict(database.execute("SELECT name, id FROM names"))
+        first = database.execute("SELECT max(seq) FROM runs").fetchone()[0] + 1
+        columns = "(seq, id, experiment, name, user, status, start_time, artifact_uri)"
+        database.executemany(f"INSERT INTO runs {columns} VALUES (?, ?, ?, 'r', '', 'FINISHED', ?, '')", (
+            (first + n, f"{n:032x}", experiment, 1_700_000_000_000 + n) for n in range(RUNS)))
+        database.executemany("INSERT INTO params VALUES (?, ?, ?)", ((first + n, name["lr"], str(n % 10)) for n in range(RUNS)))
+        for key in ("rmse", "mae"):
+            database.executemany("INSERT INTO metrics (run, key, timestamp, step, value, is_nan) VALUES (?, ?, 1, 0, ?, 0)", (
+                (first + n, name[key], value(n)) for n in range(RUNS)))
+            columns = "(run, key, experiment, timestamp, step, value, is_nan)"
+            database.executemany(f"INSERT INTO latest_metrics {columns} VALUES (?, ?, ?, 1, 0, ?, 0)", (
+                (first + n, name[key], experiment, value(n)) for n in range(RUNS)))
+
+
+def fill_peer(path, experiment):
+    with contextlib.closing(sqlite3.connect(path)) as database, database:
+        columns = "(run_uuid, name, source_type, source_name, entry_point_name, user_id, status, start_time, lifecycle_stage, artifact_uri, experiment_id)"
+        database.executemany(f"INSERT INTO runs {columns} VALUES (?, 'r', 'UNKNOWN', '', '', '', 'FINISHED', ?, 'active', '', ?)", (
+            (f"{n:032x}", 1_700_000_000_000 + n, experiment) for n in range(RUNS)))
+        database.executemany("INSERT INTO params (key, value, run_uuid) VALUES ('lr', ?, ?)", ((str(n % 10), f"{n:032x}") for n in range(RUNS)))
+        for table in ("metrics", "latest_metrics"):
+            for key in ("rmse", "mae"):
+                columns = "(key, value, timestamp, step, is_nan, run_uuid)"
+                database.executemany(f"INSERT INTO {table} {columns} VALUES (?, ?, 1, 0, 0, ?)", (
+                    (key, value(n), f"{n:032x}") for n in range(RUNS)))
+
+
+def restarted(server, fill, path, begin):
+    """The same server over a database with the runs in it."""
+    server.running.stop(may_fail=True)
+    fill(path, server.experiment)
+    fresh = begin()
+    for name in ("experiment", "logs", "run", "target", "step"):
+        setattr(fresh, name, getattr(server, name))
+    return fresh
+
+
+def many_runs(path):
+    """100,000 runs × 20 metrics, straight into the database of a server that is not running."""
+    with sqlite3.connect(path) as database:
+        database.execute("INSERT INTO names (name) VALUES " + ",".join(f"('metric{n}')" for n in range(20)))
+        keys = [key for (key,) in database.execute("SELECT id FROM names WHERE name LIKE 'metric%' ORDER BY id")]
+        first = (database.execute("SELECT max(seq) FROM runs").fetchone()[0] or 0) + 1
+        columns = "(seq, id, experiment, name, user, status, start_time, artifact_uri)"
+        database.executemany(f"INSERT INTO runs {columns} VALUES (?, ?, 0, ?, '', 'FINISHED', ?, '')", (
+            (first + n, f"{n:032x}", f"r{n}", 1_600_000_000_000 + n) for n in range(MANY)))
+        points = ((first + n, key, 0, 1, 0, (n * 7919 + key * 31) % 100_003 / 7, 0) for n in range(MANY) for key in keys)
+        database.executemany("INSERT INTO latest_metrics (run, key, experiment, timestamp, step, value, is_nan) VALUES (?,?,?,?,?,?,?)", points)
+
+
+def page(server, **more):
+    """Milliseconds of one page of 100 runs at the server, the answer's reading left out."""
+    body = json.dumps({"experiment_ids": ["0"], "max_results": 100, **more})
+    begun = time.perf_counter()
+    server.connection.request("POST", API + "runs/search", body, {"Content-Type": "application/json"})
+    response = server.connection.getresponse()
+    text = response.read()
+    seconds = time.perf_counter() - begun
+    if len(json.loads(text)["runs"]) != 100:
+        sys.exit(f"not a page: {text[:200]}")
+    return seconds * 1e3
+
+
+def large(report, directory, processor):
+    data = directory / "large"
+    server = start_own(directory, processor, data)
+    server.running.stop()
+    many_runs(data / "tracking.sqlite")
+    server = start_own(directory, processor, data)
+    server.call("GET", API + "experiments/get?experiment_id=0")
+    kinds = [("first page", {}, "page_ms"), ("by a metric", {"order_by": ["metrics.metric3 DESC"]}, "metric_page_ms"),
+             ("by a metric, filtered", {"order_by": ["metrics.metric3"], "filter": "metrics.metric5 > 100"}, "filtered_page_ms")]
+    for name, more, threshold in kinds:
+        report.add(f"100,000 runs × 20: {name}", [page(server, **more) for _ in range(20)], "ms", threshold=threshold)
+    report.add("private memory with 100,000 runs", [server.running.memory("RssAnon")], "MB")
+    server.running.stop()
+
+
+def main():
+    report = Report("tracking", "one connection, a processor for each server")
+    processor, other = processors()
+    os.sched_setaffinity(0, {other})
+    with scratch() as directory:
+        starts = []
+        for turn in range(ROUNDS):
+            server = start_own(directory, processor, directory / f"start-{turn}")
+            starts.append(server.started * 1e3)
+            server.running.stop()
+        report.add("start to /health", starts, "ms", threshold="start_ms")
+        own, peer = start_own(directory, processor, directory / "data"), start_peer(directory, processor)
+        progress("filling both databases")
+        for server in (own, peer):
+            server.prepare()
+        own = restarted(own, fill_own, directory / "data/tracking.sqlite", lambda: start_own(directory, processor, directory / "data"))
+        peer = restarted(peer, fill_peer, directory / "mlflow.db", lambda: start_peer(directory, processor))
+        same = own.by_metric() == peer.by_metric() and own.filtered() == peer.filtered()
+        report.add("searches with the same answer", [1.0 if same else 0.0], "×", threshold="share_equal", judge=min)
+        for name, operation, threshold in OPERATIONS:
+            rates = {own: [], peer: []}
+            for turn in range(ROUNDS):
+                progress(f"{name}, round {turn + 1} of {ROUNDS}")
+                for server, samples in rates.items():
+                    samples.append(rate(operation, server))
+            report.add(f"{name}: mlops track", rates[own], "ops/s")
+            report.add(f"{name}: mlflow server", rates[peer], "ops/s")
+            report.ratio(f"{name}: mlops ÷ mlflow", rates[own], rates[peer], threshold=threshold)
+        for kind, field in (("private memory", "RssAnon"), ("resident, with the program's own files", "VmRSS")):
+            report.add(f"mlops track, {kind}", [own.running.memory(field)], "MB", threshold="private_mb" if field == "RssAnon" else None)
+            report.add(f"mlflow server's first process, {kind}", [peer.running.memory(field)], "MB")
+        own.running.stop()
+        peer.running.stop(may_fail=True)
+        large(report, directory, processor)
+    report.end()
+
+
+if __name__ == "__main__":
+    main()
