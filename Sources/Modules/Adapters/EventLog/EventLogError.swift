@@ -24,6 +24,8 @@ package struct EventLogError: Error, CustomStringConvertible {
         case unreachable(brokers: String, seconds: Int)
         /// The Kafka library refuses one of the settings; the text is its own.
         case badKafkaSetting(String)
+        /// The Kafka cluster refused or did not answer; the cause says how.
+        case cluster
         case storage
     }
 
@@ -71,7 +73,7 @@ package struct EventLogError: Error, CustomStringConvertible {
             case .unreachable(let brokers, let seconds):
                 "no broker of \(brokers) has answered within \(seconds) s; check event_log.url and the kafka settings"
             case .badKafkaSetting(let reason): "the Kafka library refuses a setting: \(reason)"
-            case .storage: cause.map { String(describing: $0) } ?? "the storage failed"
+            case .cluster, .storage: cause.map { String(describing: $0) } ?? "the storage failed"
             }
         return "event log: \(operation): \(what)"
     }

@@ -64,7 +64,7 @@ struct KafkaFailure: Error, CustomStringConvertible, Equatable {
 
 extension EventLogError {
     init(_ failure: KafkaFailure, during operation: String) {
-        self.init(.storage, during: operation, isRetriable: failure.isRetriable && !failure.isFatal, cause: failure)
+        self.init(.cluster, during: operation, isRetriable: failure.isRetriable && !failure.isFatal, cause: failure)
     }
 
     /// The failure of one record: one that is too large is named, for nothing but a change of it or of the topic will help.

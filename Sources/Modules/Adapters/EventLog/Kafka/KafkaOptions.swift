@@ -86,7 +86,7 @@ struct KafkaProperties: Sendable {
         with([
             ("enable.partition.eof", "true"), ("isolation.level", "read_committed"), ("auto.offset.reset", "error"),
             ("queued.min.messages", "10000"), ("queued.max.messages.kbytes", "4096"), ("fetch.wait.max.ms", "100"),
-            ("fetch.error.backoff.ms", "100"), ("check.crcs", "true"),
+            ("fetch.error.backoff.ms", "100"),
         ])
     }
 
