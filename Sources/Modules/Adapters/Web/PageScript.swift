@@ -13,6 +13,9 @@ enum PageScript {
             return;
           }
 
+          // The parts that renew themselves, as the server sent them.
+          const seen = new WeakMap([...document.querySelectorAll("[data-live]")].map(part => [part, part.innerHTML]));
+
           // Choices of such a form apply at once.
           document.addEventListener("change", event => {
             const form = event.target.form;
@@ -82,8 +85,8 @@ enum PageScript {
               if (mark) mark.classList.remove("away");
               for (const part of document.querySelectorAll("[data-live]")) {
                 const next = fresh.querySelector("[data-live='" + part.dataset.live + "']");
-                if (!next || next.innerHTML === part.dataset.seen || part.contains(document.activeElement) && document.activeElement.matches("input:not([type=checkbox]),select")) continue;
-                part.dataset.seen = next.innerHTML;
+                if (!next || next.innerHTML === seen.get(part) || part.contains(document.activeElement) && document.activeElement.matches("input:not([type=checkbox]),select")) continue;
+                seen.set(part, next.innerHTML);
                 const chosen = new Set([...part.querySelectorAll("input:checked")].map(box => box.value));
                 const open = [...part.querySelectorAll("details")].map(one => one.open);
                 const focus = document.activeElement && part.contains(document.activeElement) && document.activeElement.getAttribute("href");
