@@ -32,7 +32,8 @@ struct LimitedResponder: HTTPResponder {
         do {
             response = try await answer(request, context)
             // No route took the request: the role says what that looks like.
-            if response.status == .notFound, context.endpointPath.map({ $0 == "NotFound" }) ?? true, let own = failure(RequestError(.notFound), request) {
+            let isUnrouted = context.endpointPath.map { $0 == Self.unrouted } ?? true
+            if response.status == .notFound, isUnrouted, let own = failure(RequestError(.notFound), request) {
                 response = own
             }
         } catch {
@@ -44,6 +45,9 @@ struct LimitedResponder: HTTPResponder {
         meter.record(request, route: context.endpointPath, status: response.status.code, duration: ContinuousClock.now - start)
         return response
     }
+
+    /// The path that the router notes for a request that no route takes.
+    private static let unrouted = "NotFound"
 
     private static let contentTypeOptions = HTTPField.Name("X-Content-Type-Options") ?? .contentType
 
