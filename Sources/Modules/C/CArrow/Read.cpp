@@ -18,7 +18,8 @@ bool carrow_open_parquet(
     return carrow::guarded(error, [&]() -> Status {
         ARROW_ASSIGN_OR_RAISE(auto file, carrow::open(*input));
         parquet::arrow::FileReaderBuilder builder;
-        ARROW_RETURN_NOT_OK(builder.Open(file));
+        ARROW_RETURN_NOT_OK(builder.Open(file, parquet::ReaderProperties(carrow::pool())));
+        builder.memory_pool(carrow::pool());
         parquet::ArrowReaderProperties properties(/*use_threads=*/false);
         properties.set_batch_size(batch_rows);
         properties.set_pre_buffer(false);
@@ -56,7 +57,7 @@ arrow::Result<std::shared_ptr<arrow::csv::StreamingReader>> makeCSV(
     const CArrowInput &input, const arrow::csv::ReadOptions &read, const arrow::csv::ParseOptions &parse,
     const arrow::csv::ConvertOptions &convert) {
     ARROW_ASSIGN_OR_RAISE(auto file, carrow::open(input));
-    return arrow::csv::StreamingReader::Make(arrow::io::default_io_context(), file, read, parse, convert);
+    return arrow::csv::StreamingReader::Make(arrow::io::IOContext(carrow::pool()), file, read, parse, convert);
 }
 
 }  // namespace

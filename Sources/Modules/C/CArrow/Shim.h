@@ -6,6 +6,7 @@
 #include <arrow/buffer.h>
 #include <arrow/io/file.h>
 #include <arrow/io/memory.h>
+#include <arrow/memory_pool.h>
 #include <arrow/record_batch.h>
 #include <arrow/result.h>
 #include <arrow/status.h>
@@ -17,6 +18,9 @@
 #include <string>
 
 namespace carrow {
+
+// The C library's memory. Arrow's own allocator keeps what it has been given: 40 MB after one small file.
+inline arrow::MemoryPool *pool() { return arrow::system_memory_pool(); }
 
 inline void set(CArrowError *error, int32_t code, const char *message) {
     error->code = code;
@@ -81,7 +85,7 @@ class GuardedReader final : public arrow::RecordBatchReader {
 
 inline arrow::Result<std::shared_ptr<arrow::io::RandomAccessFile>> open(const CArrowInput &input) {
     if (input.path) {
-        ARROW_ASSIGN_OR_RAISE(auto file, arrow::io::ReadableFile::Open(input.path));
+        ARROW_ASSIGN_OR_RAISE(auto file, arrow::io::ReadableFile::Open(input.path, pool()));
         return std::static_pointer_cast<arrow::io::RandomAccessFile>(file);
     }
     std::string copy(reinterpret_cast<const char *>(input.bytes), input.count);

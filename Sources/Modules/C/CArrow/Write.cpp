@@ -33,14 +33,14 @@ CArrowParquetWriter *carrow_parquet_writer(
         if (path) {
             ARROW_ASSIGN_OR_RAISE(made->sink, arrow::io::FileOutputStream::Open(path));
         } else {
-            ARROW_ASSIGN_OR_RAISE(made->memory, arrow::io::BufferOutputStream::Create());
+            ARROW_ASSIGN_OR_RAISE(made->memory, arrow::io::BufferOutputStream::Create(4096, carrow::pool()));
             made->sink = made->memory;
         }
         parquet::WriterProperties::Builder properties;
-        properties.compression(codec(compression))->max_row_group_length(row_group_rows);
+        properties.memory_pool(carrow::pool())->compression(codec(compression))->max_row_group_length(row_group_rows);
         ARROW_ASSIGN_OR_RAISE(
             made->writer,
-            parquet::arrow::FileWriter::Open(*imported, arrow::default_memory_pool(), made->sink, properties.build()));
+            parquet::arrow::FileWriter::Open(*imported, carrow::pool(), made->sink, properties.build()));
         return Status::OK();
     });
     if (!done) made.reset();

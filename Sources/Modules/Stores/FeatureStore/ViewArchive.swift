@@ -28,7 +28,7 @@ package struct ViewArchive: Sendable {
     var folder: String { "features/\(topic)" }
 
     /// Rows of one file at most.
-    private static let fileRows = 25_000
+    private static let fileRows = 12_500
 
     /// Writes what one partition holds beyond the archive, if it is at least `minRows`.
     /// - Returns: Rows archived.

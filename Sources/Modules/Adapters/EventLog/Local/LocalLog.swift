@@ -28,7 +28,8 @@ package final class LocalLog: EventLog {
             configuration.prepareDatabase { db in
                 try db.execute(sql: "PRAGMA synchronous = \(durability == .full ? "FULL" : "NORMAL")")
                 try db.execute(sql: "PRAGMA journal_size_limit = 67108864")
-                try db.execute(sql: "PRAGMA cache_size = -4096")
+                // Readers go through blobs once, from front to back: what they have read they do not need again.
+                try db.execute(sql: "PRAGMA cache_size = -\(db.configuration.readonly ? 256 : 4096)")
             }
             // One process at a time opens the file: its switch to write-ahead logging does not wait for others.
             let lock = try OpeningLock(directory: directory)
