@@ -7,6 +7,7 @@ import socket
 import ssl
 import subprocess
 import threading
+import time
 import urllib.parse
 
 import websockets.sync.server
@@ -67,6 +68,8 @@ class Exchange:
         self.asked = []
         self.page = 1_000
         self.delay = 0
+        # Whether the topic holds a trade of each pair: before, nobody can know what is missing.
+        self.has_begun = lambda: True
         self.socket = websockets.sync.server.serve(self.connected, "127.0.0.1", 0, ssl=tls)
         exchange = self
 
@@ -202,12 +205,21 @@ class Coinbase(Exchange):
                 "trade_id": str(t.number), "product_id": t.pair.replace("/", "-"), "price": t.price, "size": t.quantity,
                 "side": t.side.upper(), "time": iso(t.ns)} for t in reversed(trades)]}]})
 
+    def match(self, trade, kind="match"):
+        """A message of the Exchange feed, whose side is the maker's."""
+        return json.dumps({
+            "type": kind, "trade_id": trade.number, "sequence": trade.number + 50, "maker_order_id": "m", "taker_order_id": "t",
+            "time": iso(trade.ns), "product_id": trade.pair.replace("/", "-"), "size": trade.quantity, "price": trade.price,
+            "side": {"buy": "sell", "sell": "buy"}[trade.side]})
+
     def history(self, path, query):
         raise AssertionError(f"nobody asks Coinbase for {path}")
 
 
-def cut(connection):
-    """Ends a connection without a word."""
+def cut(exchange, connection):
+    """Ends a connection without a word; what was sent before and not yet read may be lost with it."""
+    while not exchange.has_begun():
+        time.sleep(0.02)
     connection.socket.shutdown(socket.SHUT_RDWR)
 
 

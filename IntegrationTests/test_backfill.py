@@ -130,7 +130,7 @@ def test_binance_reconnects_and_repairs_by_number(mlops, tmp_path):
             connection.send(exchange.frame(trade))
         connection.ping()
         exchange.happen("BTC/USD", 1_200)
-        cut(connection)
+        cut(exchange, connection)
 
     def last(exchange, connection):
         for trade in exchange.happen("BTC/USD", 10):
@@ -139,7 +139,7 @@ def test_binance_reconnects_and_repairs_by_number(mlops, tmp_path):
 
     try:
         exchange.scripts = [first, last]
-        process = start(mlops, project(tmp_path / "project", exchange, "binance"))
+        process = start(mlops, project(tmp_path / "project", exchange, "binance"), exchange=exchange)
         until_complete(mlops, exchange, process)
     finally:
         exchange.close()
@@ -165,6 +165,30 @@ def test_coinbase_trades_come_in_order_and_a_gap_is_told(mlops, tmp_path):
         wait_for(lambda: mlops.end("trades") and len(values(mlops, "BTC/USD")) == 25, "the trades", 30, process)
         assert [int(json.loads(value)["trade_id"]) for value in values(mlops, "BTC/USD")] == [*range(1, 16), *range(21, 31)]
         assert "trades stay missing" in mlops.log(process)
+    finally:
+        exchange.close()
+
+
+def test_coinbase_matches_of_the_exchange_feed(mlops, tmp_path):
+    exchange = Coinbase(["BTC/USD"], START)
+
+    def script(exchange, connection):
+        assert json.loads(connection.recv(timeout=10))["channels"] == ["matches", "heartbeat"]
+        connection.send(json.dumps({"type": "subscriptions", "channels": [{"name": "matches", "product_ids": ["BTC-USD"]}]}))
+        trades = exchange.happen("BTC/USD", 10)
+        connection.send(exchange.match(trades[0], "last_match"))
+        connection.send(json.dumps({"type": "heartbeat", "sequence": 90, "last_trade_id": 1, "product_id": "BTC-USD", "time": iso(START)}))
+        for trade in trades[1:]:
+            connection.send(exchange.match(trade))
+        wait_until_closed(connection)
+
+    try:
+        exchange.scripts = [script]
+        directory = project(tmp_path / "project", exchange, "coinbase", rest=False)
+        text = (directory / "mlops.yaml").read_text().replace("kind: coinbase,", "kind: coinbase, channel: matches,")
+        (directory / "mlops.yaml").write_text(text)
+        process = start(mlops, directory)
+        until_complete(mlops, exchange, process)
     finally:
         exchange.close()
 

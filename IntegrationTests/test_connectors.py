@@ -37,7 +37,9 @@ def values(mlops, pair):
     return [value for timestamp, value in mlops.by_key("trades").get(pair.encode(), []) if value is not None]
 
 
-def start(mlops, directory, *arguments):
+def start(mlops, directory, *arguments, exchange=None):
+    if exchange is not None:
+        exchange.has_begun = lambda: mlops.end("trades") > 0 and all(values(mlops, pair) for pair in exchange.pairs)
     return mlops.start("produce", "--source", "live", "--admin-port", 0, "--project", directory, *arguments)
 
 
@@ -63,7 +65,7 @@ def rough(exchange, connection):
         connection.send(exchange.frame(trades[20:25]))  # eight are left out
         connection.send(exchange.frame(trades[25:]))
     exchange.happen("BTC/USD", 70)  # more than a snapshot, while nobody listens
-    cut(connection)
+    cut(exchange, connection)
 
 
 def polite(exchange, connection):
@@ -97,7 +99,7 @@ def is_done(exchange):
 def test_every_trade_comes_once_and_in_order_whatever_the_connection_does(mlops, tmp_path, kraken):
     kraken.happen("BTC/USD", 20)
     kraken.scripts = [rough, polite, rough, steady]
-    process = start(mlops, project(tmp_path / "project", kraken))
+    process = start(mlops, project(tmp_path / "project", kraken), exchange=kraken)
     wait_for(lambda: is_done(kraken), "the last script", 60, process)
     until_complete(mlops, kraken, process)
     log = mlops.log(process)
@@ -136,7 +138,7 @@ class TestPlain:
         kraken.happen("BTC/USD", 20)
         kraken.refusals = [(200, {"error": ["EAPI:Rate limit exceeded"]}), (429, {}), (503, b"busy")]
         kraken.scripts = [rough, steady]
-        process = start(mlops, project(tmp_path / "project", kraken))
+        process = start(mlops, project(tmp_path / "project", kraken), exchange=kraken)
         wait_for(lambda: is_done(kraken), "the last script", 60, process)
         until_complete(mlops, kraken, process)
         assert not kraken.refusals
@@ -155,7 +157,7 @@ class TestPlain:
         whole = kraken.history
         kraken.history = lambda path, query: json.dumps(self.without(json.loads(whole(path, query)), kraken.hidden)).encode()
         kraken.scripts = [skipping]
-        process = start(mlops, project(tmp_path / "project", kraken))
+        process = start(mlops, project(tmp_path / "project", kraken), exchange=kraken)
         mlops.wait_for_log(process, "trades stay missing")
         wait_for(lambda: len(values(mlops, "BTC/USD")) == 27, "the trades behind the gap", 30, process)
         assert [int(json.loads(value)["trade_id"]) for value in values(mlops, "BTC/USD")] == [*range(1, 23), *range(26, 31)]
@@ -171,13 +173,13 @@ class TestPlain:
     def test_a_refused_subscription_is_told_and_tried_again(self, mlops, tmp_path, kraken):
         kraken.scripts = [refusing, steady]
         kraken.happen("BTC/USD", 5)
-        process = start(mlops, project(tmp_path / "project", kraken))
+        process = start(mlops, project(tmp_path / "project", kraken), exchange=kraken)
         mlops.wait_for_log(process, "Currency pair not supported")
         until_complete(mlops, kraken, process)
 
     def test_an_exchange_that_is_not_there_is_tried_for_ever(self, mlops, tmp_path, kraken):
         kraken.close()
-        process = start(mlops, project(tmp_path / "project", kraken))
+        process = start(mlops, project(tmp_path / "project", kraken), exchange=kraken)
         wait_for(lambda: mlops.log(process).count("exchange lost") >= 2, "two attempts", 30, process)
         assert mlops.terminate(process) == 0
 
@@ -192,7 +194,7 @@ class TestPlain:
             wait_until_closed(connection)
 
         kraken.scripts = [huge, steady]
-        process = start(mlops, project(tmp_path / "project", kraken))
+        process = start(mlops, project(tmp_path / "project", kraken), exchange=kraken)
         wait_for(lambda: is_done(kraken), "the last script", 30, process)
         until_complete(mlops, kraken, process)
         assert "a message is longer than 4194304 bytes" in mlops.log(process)
@@ -201,7 +203,7 @@ class TestPlain:
         kraken.happen("BTC/USD", 20)
         kraken.scripts = [rough, polite, steady]
         directory, capture = project(tmp_path / "project", kraken), tmp_path / "capture.jsonl"
-        process = start(mlops, directory, "--record", capture)
+        process = start(mlops, directory, "--record", capture, exchange=kraken)
         wait_for(lambda: is_done(kraken), "the last script", 60, process)
         until_complete(mlops, kraken, process)
         assert mlops.terminate(process) == 0

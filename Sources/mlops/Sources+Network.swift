@@ -10,13 +10,13 @@ import WebSocket
 extension Sources {
     func marketSender(_ source: SourceDefinition, _ market: MarketDefinition) throws -> MarketSender {
         let stream = try stream(of: source), codec = market.codec
-        guard let address = WebSocketAddress(codec.url(base: market.url ?? type(of: codec).defaultURL)) else {
+        guard let address = WebSocketAddress(codec.url(base: market.url ?? codec.defaultURL)) else {
             throw Failure(.badSettings, "source \"\(source.name)\": \(market.url ?? "") is not a URL such as wss://host/path")
         }
         let plan = MarketSender.Plan(
             target: SourceWriter.Target(
                 source: source.name, topic: stream.topic, input: marketInput(market), projectHash: session.project.hash),
-            codec: codec, address: address, restURL: market.restURL ?? type(of: codec).defaultRESTURL, trust: trust(market),
+            codec: codec, address: address, restURL: market.restURL ?? codec.defaultRESTURL, trust: trust(market),
             encoder: TradeEncoder(stream: stream, constants: source.set), idlePatience: Self.idlePatience, capture: capture)
         return MarketSender(plan, log: session.log, clocks: clocks, logger: session.logger(.produce))
     }
@@ -32,7 +32,7 @@ extension Sources {
             input: "\(marketInput(market)) from \(span.lowerBound)" + (to == nil ? "" : " to \(span.upperBound)"),
             projectHash: session.project.hash)
         let plan = MarketBackfill.Plan(
-            target: target, codec: codec, pairs: market.pairs, restURL: market.restURL ?? type(of: codec).defaultRESTURL,
+            target: target, codec: codec, pairs: market.pairs, restURL: market.restURL ?? codec.defaultRESTURL,
             trust: trust(market), encoder: TradeEncoder(stream: stream, constants: source.set), span: span)
         return MarketBackfill(plan, log: session.log, clocks: clocks, logger: session.logger(.produce))
     }
@@ -65,7 +65,7 @@ extension MarketDefinition {
         switch exchange {
         case .kraken: KrakenCodec(pairs: pairs)
         case .binance: BinanceCodec(pairs: pairs)
-        case .coinbase: CoinbaseCodec(pairs: pairs)
+        case .coinbase: CoinbaseCodec(pairs: pairs, channel: channel == .matches ? .matches : .marketTrades)
         }
     }
 }

@@ -131,6 +131,13 @@ import Testing
         #expect(codec.subscriptions()[0] == #"{"type":"subscribe","product_ids":["BTC-USD"],"channel":"market_trades"}"#)
     }
 
+    @Test func `the exchange feed has another address and asks for matches`() {
+        let feed = CoinbaseCodec(pairs: ["BTC/USD", "ETH/USD"], channel: .matches)
+        #expect(
+            feed.subscriptions() == [#"{"type":"subscribe","product_ids":["BTC-USD","ETH-USD"],"channels":["matches","heartbeat"]}"#])
+        #expect(feed.defaultURL == "wss://ws-feed.exchange.coinbase.com" && codec.defaultURL == "wss://advanced-trade-ws.coinbase.com")
+    }
+
     @Test func `the side of a match is the maker's, so the taker did the other`() throws {
         let text =
             #"{"type":"match","trade_id":10,"sequence":50,"maker_order_id":"a","taker_order_id":"b","time":"2014-11-07T08:19:27.028459Z","product_id":"BTC-USD","size":"5.23","price":"400.23","side":"sell"}"#

@@ -34,6 +34,10 @@ import Testing
             (["kind": "kraken", "stream": "trades", "pairs": ["BTCUSD"]], "\"BTCUSD\" is not a pair; write both sides, such as BTC/USD"),
             (["kind": "kraken", "stream": "trades", "pairs": ["A/B"], "url": "https://h"], "expected a URL such as wss://host/path"),
             (["kind": "coinbase", "stream": "trades", "pairs": ["A/B"], "rest_url": "https://h"], "unknown key \"rest_url\""),
+            (
+                ["kind": "coinbase", "stream": "trades", "pairs": ["A/B"], "channel": "match"],
+                "unknown channel \"match\"; did you mean \"matches\"?"
+            ),
             (["kind": "krakn", "stream": "trades"], "did you mean \"kraken\"?"),
             (["kind": "topic", "stream": "trades", "topic": "trades"], "would go round for ever"),
             (["kind": "synthetic", "stream": "trades", "pairs": ["A"], "duplicates": "2"], "expected a share from 0 to 1, found 2"),

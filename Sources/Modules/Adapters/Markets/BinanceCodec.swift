@@ -4,8 +4,8 @@ import Web
 /// Binance: trade streams for what happens; REST `aggTrades` to find where a time begins and `historicalTrades` for the
 /// single trades of the past.
 package struct BinanceCodec: MarketCodec {
-    package static var defaultURL: String { "wss://stream.binance.com:9443" }
-    package static var defaultRESTURL: String { "https://api.binance.com" }
+    package var defaultURL: String { "wss://stream.binance.com:9443" }
+    package var defaultRESTURL: String { "https://api.binance.com" }
 
     /// `BTCUSDT` → `BTC/USDT`.
     private let pairs: [(symbol: String, pair: String)]

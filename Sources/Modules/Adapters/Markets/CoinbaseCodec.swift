@@ -5,18 +5,34 @@ import Web
 ///
 /// There is no way to ask for trades of the past by their number, so a gap can be told and not repaired.
 package struct CoinbaseCodec: MarketCodec {
-    package static var defaultURL: String { "wss://advanced-trade-ws.coinbase.com" }
-    package static var defaultRESTURL: String { "https://api.exchange.coinbase.com" }
+    package enum Channel: String, Sendable {
+        /// Of Advanced Trade.
+        case marketTrades = "market_trades"
+        /// Of the Exchange feed.
+        case matches
+    }
+
+    package var defaultURL: String {
+        channel == .matches ? "wss://ws-feed.exchange.coinbase.com" : "wss://advanced-trade-ws.coinbase.com"
+    }
+    package var defaultRESTURL: String { "https://api.exchange.coinbase.com" }
 
     /// `BTC-USD` → `BTC/USD`.
     private let pairs: [(product: String, pair: String)]
+    private let channel: Channel
 
-    package init(pairs: [String]) { self.pairs = pairs.map { ($0.split(separator: "/").joined(separator: "-"), $0) } }
+    package init(pairs: [String], channel: Channel = .marketTrades) {
+        self.pairs = pairs.map { ($0.split(separator: "/").joined(separator: "-"), $0) }
+        self.channel = channel
+    }
 
     package func url(base: String) -> String { base }
 
     package func subscriptions() -> [String] {
         let products = String(decoding: JSONText.array(pairs.map { .string($0.product) }), as: UTF8.self)
+        if channel == .matches {
+            return [#"{"type":"subscribe","product_ids":\#(products),"channels":["matches","heartbeat"]}"#]
+        }
         // Channels without trades are closed unless somebody listens to heartbeats.
         return ["market_trades", "heartbeats"].map { #"{"type":"subscribe","product_ids":\#(products),"channel":"\#($0)"}"# }
     }

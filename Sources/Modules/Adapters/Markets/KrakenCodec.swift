@@ -3,8 +3,8 @@ import Web
 
 /// Kraken: WebSocket API v2 for what happens, REST `Trades` for what has happened.
 package struct KrakenCodec: MarketCodec {
-    package static var defaultURL: String { "wss://ws.kraken.com/v2" }
-    package static var defaultRESTURL: String { "https://api.kraken.com" }
+    package var defaultURL: String { "wss://ws.kraken.com/v2" }
+    package var defaultRESTURL: String { "https://api.kraken.com" }
 
     private let pairs: [String]
 

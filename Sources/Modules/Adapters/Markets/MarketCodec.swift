@@ -3,8 +3,8 @@ import Web
 /// The language of one exchange: texts in, trades out, and the other way round. No connection, no clock, no state.
 package protocol MarketCodec: Sendable {
     /// The exchange's own endpoints.
-    static var defaultURL: String { get }
-    static var defaultRESTURL: String { get }
+    var defaultURL: String { get }
+    var defaultRESTURL: String { get }
 
     /// The URL to connect to.
     /// - Parameter base: The endpoint, without a slash at the end.

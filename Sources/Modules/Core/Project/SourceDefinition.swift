@@ -138,12 +138,20 @@ package struct MarketDefinition: Sendable, Hashable {
     package let restURL: String?
     /// Certificates to trust instead of the system's, a PEM file relative to the project's folder.
     package let caFile: String?
+    /// Of an exchange that tells trades on several; `nil` for its usual one.
+    package let channel: Channel?
 
-    package init(exchange: Exchange, pairs: [String], url: String?, restURL: String?, caFile: String?) {
+    package enum Channel: String, Sendable, CaseIterable {
+        case marketTrades = "market_trades"
+        case matches
+    }
+
+    package init(exchange: Exchange, pairs: [String], url: String?, restURL: String?, caFile: String?, channel: Channel? = nil) {
         self.exchange = exchange
         self.pairs = pairs
         self.url = url
         self.restURL = restURL
         self.caFile = caFile
+        self.channel = channel
     }
 }

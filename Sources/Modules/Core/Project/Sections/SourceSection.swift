@@ -11,7 +11,7 @@ enum SourceSection {
         case .synthetic: ["kind", "stream", "set", "pairs", "rate", "seed"] + PlantingSection.keys
         case .file: ["kind", "stream", "set", "path", "map", "optional"]
         case .kraken, .binance: ["kind", "stream", "set", "pairs", "url", "rest_url", "ca_file"]
-        case .coinbase: ["kind", "stream", "set", "pairs", "url", "ca_file"]
+        case .coinbase: ["kind", "stream", "set", "pairs", "url", "ca_file", "channel"]
         case .topic: ["kind", "stream", "topic", "event_log"]
         }
     }
@@ -102,10 +102,12 @@ enum SourceSection {
         let url = section["url"].map { reader.form($0, "a URL such as wss://host/path") { address($0, ["ws", "wss"]) } }
         let restURL = section["rest_url"].map { reader.form($0, "a URL such as https://host") { address($0, ["http", "https"]) } }
         let caFile = section["ca_file"].map { reader.text($0, "the path of a PEM file") }
+        let channel = section["channel"].map { reader.choice($0, "channel", as: MarketDefinition.Channel.self) }
         guard let pairs else { return nil }
         return .market(
             MarketDefinition(
-                exchange: exchange, pairs: pairs, url: url ?? nil, restURL: restURL ?? nil, caFile: caFile ?? nil))
+                exchange: exchange, pairs: pairs, url: url ?? nil, restURL: restURL ?? nil, caFile: caFile ?? nil,
+                channel: channel ?? nil))
     }
 
     private static func isPair(_ text: String) -> Bool {
