@@ -51,7 +51,7 @@ import Testing
         try await ServeFixture.run { fixture in
             let slot = try slot(3, in: fixture)
             let first = predictor(slot, fixture, at: 0), second = predictor(slot, fixture, at: 9_999),
-                third = predictor(slot, fixture, at: 10_000)
+                third = predictor(slot, fixture, at: 20_000)
             try await first.open(from: .beginning)
             try await fixture.put("a", 1, at: 60_000)
             try await second.open(from: .beginning)

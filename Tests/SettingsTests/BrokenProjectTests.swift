@@ -44,7 +44,7 @@ struct BrokenProjectTests {
         Mistake("set: {pair: XRP/ETH}", "set: {pairs: XRP/ETH}", #"4:70: sources.recorded.set.pairs: the stream "trades" has no field "pairs"; did you mean "pair"?"#),
         Mistake("set: {pair: XRP/ETH}", "set: {price: cheap}", #"4:77: sources.recorded.set.price: expected a double for the field "price", found cheap"#),
         Mistake("map: {trade_id: id}", "map: {pair: id}", #"4:92: sources.recorded.map.pair: "pair" is set to a constant already"#),
-        Mistake("rate: 200/s", "map: {}", #"3:75: sources.synthetic: unknown key "map"; known: kind, pairs, rate, seed, set, stream"#),
+        Mistake("rate: 200/s", "map: {}", #"3:75: sources.synthetic: unknown key "map"; known: categories, dirt, drift, duplicates, gaps, kind, late, outliers, pairs, rate, seed, set, stream"#),
     ]
 
     // One mistake a line, however long.
@@ -70,13 +70,13 @@ struct BrokenProjectTests {
         Mistake("    from: trades\n", "    from: trads\n", #"14:11: views.candles.from: there is no stream, table or view "trads"; did you mean "trades"?"#),
         Mistake("    from: candles\n", "    from: indicators\n", "20:11: views.indicators.from: views cannot read each other in a circle: indicators → indicators"),
         Mistake("length: 60s", "length: 60", "15:22: views.candles.window.length: expected a duration from 1ms to 366d, such as 500ms, 60s, 10m, 1h or 1d, found 60"),
-        Mistake("gaps: forward", "gaps: backward", #"15:44: views.candles.window.gaps: unknown way to fill gaps "backward"; known: forward, none"#),
-        Mistake("gaps: forward, ", "", "15:38: views.candles.window.max_gap: only says something with gaps: forward"),
+        Mistake("gaps: forward", "gaps: backward", #"15:44: views.candles.window.gaps: unknown way to fill gaps "backward"; known: forward, none, null"#),
+        Mistake("gaps: forward, ", "", "15:38: views.candles.window.max_gap: only says something with gaps: forward or gaps: null"),
         Mistake("length: 60s", "length: 1ms", "15:62: views.candles.window.max_gap: a gap of 1d would be filled with more than a million rows"),
         Mistake("    topic: technical_indicators\n", "    window: {length: 60s}\n", #"21:5: views.indicators.window: a window reads a stream or a table, and "candles" is a view"#),
         Mistake("topic: technical_indicators", "topic: candles", #"21:5: views.indicators.topic: the topic "candles" belongs to the view "candles""#),
         Mistake("topic: technical_indicators", "topic: predictions", #"21:5: views.indicators.topic: the topic "predictions" belongs to the system itself"#),
-        Mistake("topic: technical_indicators", "outliers: {rule: mad}", #"21:5: views.indicators: "outliers" is not supported yet; known: columns, from, topic, where, window"#),
+        Mistake("topic: technical_indicators", "outliers: {column: return_1, rule: mad, action: quarantine}", #"21:5: views.indicators.outliers: "threshold" is missing"#),
         Mistake("last(price)", "last(prise)", #"17:19: views.candles.columns.close: unknown column "prise"; did you mean "price"?"#),
         Mistake("sum(quantity)", "sma(quantity, 3)", "18:15: views.candles.columns.volume: sma works over the rows of a key: a window has no rows to look back on; use it in a view that reads this one"),
         Mistake("sma(close, 7)", "max(close)", "24:14: views.indicators.columns.sma_7: max is an aggregate and needs a view with a window"),

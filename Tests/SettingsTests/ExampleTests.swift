@@ -48,7 +48,6 @@ struct ExampleTests {
         let problems = try ProjectText.problems(text).map { String($0.split(separator: ": ", maxSplits: 1)[1]) }
         #expect(
             problems == [
-                #"views.indicators: "outliers" is not supported yet; known: columns, from, topic, where, window"#,
                 #"training.candidates[1].kind: unknown kind of model "huber"; known: ridge, xgboost"#,
                 #"training: "schedule" is not supported yet; known: "# + TrainingKeys.text,
                 #"monitoring: "alerts" is not supported yet; known: drift, labels, windows"#,
