@@ -47,7 +47,7 @@ package actor FeatureWorker {
         self.logger = logger
         engine = try FeatureEngine(stream: plan.stream, views: plan.views)
         encoders = plan.views.views.map { RowEncoder(columns: $0.schema.columns.map(\.name)) }
-        counters = FeatureCounters(stream: plan.stream.name, views: plan.views.views.map(\.definition.name))
+        counters = FeatureCounters(stream: plan.stream.name, views: plan.views.views, partition: plan.partition)
         headers = [
             Record.Header(HeaderName.schemaVersion, "1"),
             Record.Header(HeaderName.projectHash, String(plan.projectHash.hex.prefix(16))),
@@ -240,8 +240,10 @@ private struct FeatureCounters: Sendable {
     let canonicalUnknown: Counter
     let held: Counter
     let rows: [Counter]
+    /// Per view, the column of availability and what shows the newest of it, in seconds since the epoch: how fresh the view is.
+    let newest: [(column: String, gauge: Gauge)]
 
-    init(stream: String, views: [String]) {
+    init(stream: String, views: [CompiledView], partition: Int) {
         func counter(_ name: String) -> Counter { Counter(label: "mlops_features_\(name)_total", dimensions: [("stream", stream)]) }
         accepted = counter("events_accepted")
         dead = counter("events_dead")
@@ -251,7 +253,11 @@ private struct FeatureCounters: Sendable {
         canonicalValues = counter("canonical_values")
         canonicalUnknown = counter("canonical_unknown")
         held = counter("rows_quarantined")
-        rows = views.map { Counter(label: "mlops_features_rows_total", dimensions: [("view", $0)]) }
+        rows = views.map { Counter(label: "mlops_features_rows_total", dimensions: [("view", $0.definition.name)]) }
+        newest = views.map { view in
+            let dimensions = [("view", view.definition.name), ("partition", String(partition))]
+            return (view.schema.metadata.availabilityColumn, Gauge(label: "mlops_features_newest_row_seconds", dimensions: dimensions))
+        }
     }
 
     func note(_ output: EngineOutput) {
@@ -264,5 +270,8 @@ private struct FeatureCounters: Sendable {
         canonicalUnknown.increment(by: output.canonicalUnknown)
         held.increment(by: output.held.reduce(0) { $0 + $1.rows.reasons.count })
         for (counter, rows) in zip(rows, output.rows) { counter.increment(by: rows.count) }
+        for ((column, gauge), rows) in zip(newest, output.rows) {
+            if let time = rows.times(column).max() { gauge.record(Double(time) / 1_000) }
+        }
     }
 }
