@@ -82,7 +82,7 @@ struct TrackImport: AsyncParsableCommand {
 
     @OptionGroup var directory: TrackDirectory
 
-    @Option(help: "sqlite:PATH, the other server's database file; the server should not run meanwhile.")
+    @Option(help: "sqlite:PATH, the other server's database file (it should not run meanwhile), or its http://HOST:PORT.")
     var fromMlflow: String
 
     @Option(help: "The folder that the other server keeps its artifacts in (its --artifacts-destination).")
@@ -90,19 +90,57 @@ struct TrackImport: AsyncParsableCommand {
 
     func run() async throws {
         try await ExitStatus.mapped {
-            guard let path = ["sqlite:///", "sqlite:"].first(where: fromMlflow.hasPrefix).map({ fromMlflow.dropFirst($0.count) }) else {
-                throw Failure(.badSettings, "--from-mlflow \(fromMlflow) is not sqlite:PATH")
-            }
+            let isRemote = ["http://", "https://"].contains(where: fromMlflow.hasPrefix)
+            let path = isRemote ? directory.path + "/import-\(ProcessInfo.processInfo.processIdentifier).sqlite" : try local()
+            defer { if isRemote { try? FileManager.default.removeItem(atPath: path) } }
             let database = try await directory.database(mustExist: false)
             try await TrackingStore(database: database).prepare(now: Telemetry.wallClock())
-            let report = try await MLflowImport(database: database).run(path: String(path))
-            let (copied, missing) = try await copy(report.artifacts)
+            if isRemote { try await MLflowDownload(http: other).run(into: path) }
+            let report = try await MLflowImport(database: database).run(path: path)
+            let (copied, missing) = try await isRemote ? fetch(report.artifacts) : copy(report.artifacts)
             print(
                 "\(report.experiments) experiments, \(report.runs) runs, \(report.metrics) observations, \(report.models) models, \(report.versions) versions, \(copied) files"
             )
             for place in missing.prefix(20) { print("not found: \(place)") }
             if missing.count > 20 { print("and \(missing.count - 20) more folders not found") }
         }
+    }
+
+    private func local() throws -> String {
+        guard let prefix = ["sqlite:///", "sqlite:"].first(where: fromMlflow.hasPrefix) else {
+            throw Failure(.badSettings, "--from-mlflow \(fromMlflow) is neither sqlite:PATH nor http://HOST:PORT")
+        }
+        return String(fromMlflow.dropFirst(prefix.count))
+    }
+
+    /// The other server; it may ask for a token.
+    private var other: JSONClient {
+        JSONClient(baseURL: fromMlflow, bearer: ProcessInfo.processInfo.environment["MLFLOW_TRACKING_TOKEN"], timeout: .seconds(120))
+    }
+
+    private func fetch(_ folders: [MLflowImport.Artifacts]) async throws -> (copied: Int, missing: [String]) {
+        let store = try await ArtifactStore(root: directory.path + "/artifacts"), client = TrackingClient(http: other)
+        var copied = 0, missing: [String] = []
+        for folder in folders {
+            guard folder.source.hasPrefix("mlflow-artifacts:/") else {
+                missing.append(folder.source)
+                continue
+            }
+            var below = [""]
+            while let path = below.popLast() {
+                for entry in try await client.listArtifacts(uri: folder.source, path: path) {
+                    if entry.isDirectory {
+                        below.append(entry.path)
+                        continue
+                    }
+                    let upload = try await store.upload(folder.path + "/" + entry.path)
+                    try await upload.write(client.download(uri: folder.source, path: entry.path))
+                    try await upload.finish()
+                    copied += 1
+                }
+            }
+        }
+        return (copied, missing)
     }
 
     private func copy(_ folders: [MLflowImport.Artifacts]) async throws -> (copied: Int, missing: [String]) {

@@ -15,7 +15,7 @@ extension TrackingStore {
         try await database.write { db in
             let row = try Self.activeRun(id, db)
             for param in params { try Self.logParam(param, row.seq, id, db) }
-            try Self.logMetrics(metrics, row, id, db)
+            try self.logMetrics(metrics, row, id, db)
             for tag in tags {
                 try Self.setTag(tag, row.seq, db)
                 if tag.key == Self.nameTag, !tag.value.isEmpty {
@@ -28,7 +28,7 @@ extension TrackingStore {
     /// One metric, with errors that name the plain parameter.
     package func logMetric(run id: String, _ metric: Metric) async throws(TrackingError) {
         try Validation.metric(metric)
-        try await database.write { db in try Self.logMetrics([metric], Self.activeRun(id, db), id, db) }
+        try await database.write { [self] db in try logMetrics([metric], Self.activeRun(id, db), id, db) }
     }
 
     package func logParam(run id: String, _ param: KeyValue) async throws(TrackingError) {
@@ -76,7 +76,7 @@ extension TrackingStore {
         try db.cachedStatement(sql: "INSERT INTO params VALUES (?, ?, ?)").execute(arguments: [run, key, param.value])
     }
 
-    private static func logMetrics(_ metrics: [Metric], _ run: RunRow, _ id: String, _ db: Database) throws {
+    private func logMetrics(_ metrics: [Metric], _ run: RunRow, _ id: String, _ db: Database) throws {
         guard !metrics.isEmpty else { return }
         let insert = try db.cachedStatement(sql: "INSERT OR IGNORE INTO metrics VALUES (?, ?, ?, ?, ?, ?)")
         let latest = try db.cachedStatement(
@@ -87,12 +87,12 @@ extension TrackingStore {
                 """)
         var keys: [String: Int64] = [:]
         for metric in metrics {
-            let key = try keys[metric.key] ?? nameID(metric.key, db)
+            let key = try keys[metric.key] ?? knownNameID(metric.key, db)
             keys[metric.key] = key
             let (value, isNaN) = metric.stored
             try insert.execute(arguments: [run.seq, key, metric.timestamp, metric.step, value, isNaN])
             try latest.execute(arguments: [run.seq, key, run.experiment, metric.timestamp, metric.step, value, isNaN])
-            if let model = metric.modelID, !model.isEmpty { try logModelMetric(metric, model: model, run: id, db) }
+            if let model = metric.modelID, !model.isEmpty { try Self.logModelMetric(metric, model: model, run: id, db) }
         }
     }
 }

@@ -1,11 +1,13 @@
 package import Domain
 import GRDB
+import Synchronization
 
 /// Experiments, runs and logged models in one SQLite file.
 ///
 /// Every call is one transaction. The store reads no clock: callers say what time it is.
 package struct TrackingStore: Sendable {
     package let database: TrackingDatabase
+    private let names = KnownNames()
 
     /// What a client puts in front of a path to reach the server's artefacts.
     package static let artifactScheme = "mlflow-artifacts:/"
@@ -41,6 +43,14 @@ package struct TrackingStore: Sendable {
         return db.lastInsertedRowID
     }
 
+    /// The same through what this store has seen committed before: a name never changes its number.
+    func knownNameID(_ name: String, _ db: Database) throws -> Int64 {
+        if let id = names[name] { return id }
+        let id = try Self.nameID(name, db)
+        db.afterNextTransaction { [names] _ in names.remember(name, id) }
+        return id
+    }
+
     struct RunRow {
         let seq: Int64
         let experiment: Int64
@@ -63,5 +73,21 @@ package struct TrackingStore: Sendable {
             throw TrackingError(.invalidParameter, "The run \(id) must be in the 'active' state. Current state is deleted.")
         }
         return row
+    }
+}
+
+/// Numbers of names that are in the database for good.
+private final class KnownNames: Sendable {
+    private let numbers = Mutex<[String: Int64]>([:])
+    /// A client that makes up names without end empties the memory instead of filling it.
+    private static let limit = 50_000
+
+    subscript(name: String) -> Int64? { numbers.withLock { $0[name] } }
+
+    func remember(_ name: String, _ number: Int64) {
+        numbers.withLock { numbers in
+            if numbers.count >= Self.limit { numbers.removeAll() }
+            numbers[name] = number
+        }
     }
 }

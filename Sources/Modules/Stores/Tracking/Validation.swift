@@ -10,6 +10,8 @@ package enum Validation {
         guard key.unicodeScalars.count <= 250 else {
             throw TrackingError(.invalidParameter, "'\(what) name' exceeds the maximum length of 250 characters, in parameter '\(place)'")
         }
+        // Nearly all keys are plain words.
+        if key.utf8.allSatisfy({ isWord($0) || $0 == UInt8(ascii: "-") }) { return }
         guard
             key.unicodeScalars.allSatisfy({
                 $0.properties.isAlphabetic || $0.properties.numericType != nil || "_-. :/".unicodeScalars.contains($0)
