@@ -20,6 +20,8 @@ package struct EventLogError: Error, CustomStringConvertible {
         case recordTooLarge(topic: String, key: String, bytes: Int)
         /// A position that a group remembers lies beyond the end of its partition.
         case positionBeyondEnd(topic: String, partition: Int, position: Int64, end: Int64)
+        /// A group has more members than there are partitions to share.
+        case tooManyProcesses(group: String, topic: String, processes: Int, partitions: Int)
         /// No broker has answered within the patience of the settings.
         case unreachable(brokers: String, seconds: Int)
         /// The Kafka library refuses one of the settings; the text is its own.
@@ -70,6 +72,8 @@ package struct EventLogError: Error, CustomStringConvertible {
                 "the record with key \"\(key)\" has \(bytes) bytes, more than \(topic) takes; raise max.message.bytes of the topic or send less"
             case .positionBeyondEnd(let topic, let partition, let position, let end):
                 "\(topic)/\(partition) ends at \(end), but offset \(position) was read before: the topic was made anew; delete the changelogs too"
+            case .tooManyProcesses(let group, let topic, let processes, let partitions):
+                "\(topic) has \(partitions) partitions, but \(group) has \(processes) processes: this one would have nothing to do; run fewer"
             case .unreachable(let brokers, let seconds):
                 "no broker of \(brokers) has answered within \(seconds) s; check event_log.url and the kafka settings"
             case .badKafkaSetting(let reason): "the Kafka library refuses a setting: \(reason)"

@@ -107,6 +107,18 @@ final class KafkaAdmin: Sendable {
         }
     }
 
+    /// How many processes a group has; `nil` where the cluster does not say.
+    func members(of group: String) async -> Int? {
+        let handle = handle
+        return try? await thread.run {
+            var list: UnsafePointer<rd_kafka_group_list>?
+            let code = rd_kafka_list_groups(handle.pointer, group, &list, Self.timeout)
+            defer { if let list { rd_kafka_group_list_destroy(list) } }
+            guard code == RD_KAFKA_RESP_ERR_NO_ERROR, let list, list.pointee.group_cnt > 0 else { throw KafkaFailure(code) }
+            return Int(list.pointee.groups[0].member_cnt)
+        }
+    }
+
     /// Runs `body` with the handle on the admin thread.
     func ask<T: Sendable>(_ operation: String, _ body: @escaping @Sendable (OpaquePointer) throws -> T) async throws -> T {
         let handle = handle

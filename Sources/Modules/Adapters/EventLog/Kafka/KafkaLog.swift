@@ -34,7 +34,7 @@ package final class KafkaLog: EventLog {
         self.cluster = cluster
         self.metrics = metrics
         self.signal = signal
-        leases = LeaseBook(options, statistics: statistics)
+        leases = LeaseBook(options, admin: admin, statistics: statistics)
         groups = GroupOffsets(options)
         producer = try KafkaProducer(options, statistics: statistics)
         readers = ReaderPool(options, statistics: statistics) { signal.raise([$0]) }

@@ -75,7 +75,7 @@ struct KafkaProperties: Sendable {
     /// A writer that never repeats a record when it tries again, and places keys as Kafka's Java client does.
     var forProducer: KafkaProperties {
         with([
-            ("enable.idempotence", "true"), ("partitioner", "murmur2_random"), ("linger.ms", "5"),
+            ("enable.idempotence", "true"), ("partitioner", "murmur2_random"), ("linger.ms", "1"),
             ("queue.buffering.max.messages", "100000"), ("queue.buffering.max.kbytes", "65536"), ("compression.type", "lz4"),
             ("delivery.timeout.ms", "60000"),
         ])

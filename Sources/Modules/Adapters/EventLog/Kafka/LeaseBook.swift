@@ -13,6 +13,9 @@ actor LeaseBook {
     private struct Membership {
         let member: GroupMember
         let open: OpenHoldings
+        let since = ContinuousClock.now
+        /// Whether it is settled that there is work for this process.
+        var isNeeded = false
     }
 
     private struct Key: Hashable {
@@ -21,14 +24,16 @@ actor LeaseBook {
     }
 
     private let options: KafkaOptions
+    private let admin: KafkaAdmin
     private let statistics: @Sendable (String) -> Void
     private var members: [MemberKey: Membership] = [:]
     private var holdings: [Key: Holding] = [:]
     private var opening: [Key: Task<Holding, any Error>] = [:]
     private var epoch: Int64 = 0
 
-    init(_ options: KafkaOptions, statistics: @escaping @Sendable (String) -> Void) {
+    init(_ options: KafkaOptions, admin: KafkaAdmin, statistics: @escaping @Sendable (String) -> Void) {
         self.options = options
+        self.admin = admin
         self.statistics = statistics
     }
 
@@ -39,10 +44,13 @@ actor LeaseBook {
         let memberKey = MemberKey(group: group, topic: topic, owner: owner)
         let membership = try membership(memberKey, shared), key = Key(member: memberKey, partition: partition)
         let member = membership.member
-        guard await member.assigned().contains(partition) else {
+        let assigned = await member.assigned()
+        guard assigned.contains(partition) else {
             drop(key)
+            if assigned.isEmpty, !options.isExclusive(group) { try await checkNeed(memberKey, partitionsOf: shared) }
             return nil
         }
+        members[memberKey]?.isNeeded = true
         if let holding = holdings[key], !holding.isLost, holding.member === member { return holding.lease }
         drop(key)
         let task: Task<Holding, any Error>
@@ -73,6 +81,20 @@ actor LeaseBook {
             return nil
         }
         return holding.lease
+    }
+
+    /// Refuses to be one process more than there are partitions: it would never have anything to do.
+    ///
+    /// Processes that were killed count as members until their session ends, so the answer is not taken before.
+    private func checkNeed(_ key: MemberKey, partitionsOf topic: String) async throws {
+        guard let membership = members[key], !membership.isNeeded, ContinuousClock.now - membership.since > options.sessionTimeout * 2
+        else { return }
+        members[key]?.isNeeded = true
+        let partitions = try await admin.partitions(of: topic)
+        guard let count = await admin.members(of: Changelog.identifier(of: key.group, prefix: options.topicPrefix)), count > partitions
+        else { return }
+        throw EventLogError(
+            .tooManyProcesses(group: key.group, topic: topic, processes: count, partitions: partitions), during: "join \(key.group)")
     }
 
     /// - Returns: `nil` when the lease is no longer held.

@@ -24,7 +24,7 @@ final class TransactionalProducer: Sendable {
     /// - Parameter identifier: The same for every owner of the same right.
     init(_ options: KafkaOptions, identifier: String, statistics: (@Sendable (String) -> Void)?) throws {
         let properties = KafkaProperties(options).forProducer.with([
-            ("transactional.id", identifier), ("transaction.timeout.ms", "60000"), ("linger.ms", "1"),
+            ("transactional.id", identifier), ("transaction.timeout.ms", "60000"),
         ])
         let handle = try KafkaHandle(.producer, properties, logger: options.logger, callbacks: .init(statistics: statistics))
         self.handle = handle
