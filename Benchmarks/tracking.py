@@ -237,7 +237,7 @@ def main():
             report.add(f"{name}: mlflow server", rates[peer], "ops/s")
             report.ratio(f"{name}: mlops ÷ mlflow", rates[own], rates[peer], threshold=threshold)
         for kind, field in (("private memory", "RssAnon"), ("resident, with the program's own files", "VmRSS")):
-            report.add(f"mlops track, {kind}", [own.running.memory(field)], "MB", threshold="private_mb" if field == "RssAnon" else None)
+            report.add(f"mlops track, {kind}", [own.running.memory(field)], "MB", threshold="resident_mb" if field == "VmRSS" else None)
             report.add(f"mlflow server's first process, {kind}", [peer.running.memory(field)], "MB")
         own.running.stop()
         peer.running.stop(may_fail=True)
