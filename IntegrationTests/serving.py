@@ -52,7 +52,12 @@ class Server:
         found = requests.get(
             f"{self.track_url}/api/2.0/mlflow/model-versions/get-download-uri", params={"name": MODEL, "version": version},
             timeout=10)
-        path = re.sub(r"^mlflow-artifacts:/+", "", found.json()["artifact_uri"])
+        uri = found.json()["artifact_uri"]
+        of_a_run = re.fullmatch(r"runs:/([^/]+)/(.*)", uri)
+        if of_a_run:
+            run = requests.get(f"{self.track_url}/api/2.0/mlflow/runs/get", params={"run_id": of_a_run[1]}, timeout=10).json()["run"]
+            uri = f"{run['info']['artifact_uri']}/{of_a_run[2]}"
+        path = re.sub(r"^mlflow-artifacts:/+", "", uri)
         answer = requests.get(f"{self.track_url}/api/2.0/mlflow-artifacts/artifacts/{path}/{name}", timeout=10)
         assert answer.status_code == 200, answer.text
         return answer.content
