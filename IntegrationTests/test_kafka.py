@@ -1,11 +1,12 @@
 """Roles that meet on Kafka, read by Python's client; the brokers are mocks (see kafka_mock.py for what those cannot show)."""
 
 import json
+import re
 import time
 
 import pytest
 
-from conftest import CRYPTO, Mlops, free_port, get, wait_for
+from conftest import CRYPTO, MODEL, Mlops, free_port, get, wait_for
 from kafka_mock import MockCluster, Reader, partition_of
 
 SYNTHETIC = ["--source", "synthetic", "--duration", "1h", "--start", "2024-03-01T10:00:30Z", "--rate", "3"]
@@ -29,9 +30,10 @@ def cluster(reference):
     cluster = MockCluster()
     for topic, partitions in reference.query("SELECT name, partitions FROM topics"):
         cluster.create(topic, partitions)
-    cluster.create("features.trades.changelog", 4)
-    for topic in ["produce.synthetic.changelog", "source.synthetic.changelog"]:
-        cluster.create(topic, 1)
+    for group in ["features.trades", f"serve-stream.{MODEL}"]:
+        cluster.create(group + ".changelog", 4)
+    for group in ["produce.synthetic", "source.synthetic", f"monitor.{MODEL}"]:
+        cluster.create(group + ".changelog", 1)
     yield cluster
     cluster.close()
 
@@ -193,6 +195,15 @@ def test_a_broker_that_goes_and_comes_back_is_waited_for(mlops, cluster, reader,
     wait_for_rows(reader, reference, process)
     assert mlops.terminate(process) == 0
     assert_same(reader, reference)
+
+
+def test_the_whole_loop_runs_on_kafka(mlops, cluster, reader):
+    said = mlops.run(
+        "all", "--once", "--quick", "--project", CRYPTO, "--event-log", cluster.url, environment=ENVIRONMENT, timeout=300).stdout
+    events, predicted = (int(re.search(pattern, said)[1]) for pattern in (r"features: (\d+) records", r"(\d+) rows predicted"))
+    assert events > 100_000 and predicted > 1_000
+    # One more was asked for over HTTP.
+    assert reader.count("predictions") == predicted + 1
 
 
 class TestBadInput:
