@@ -19,6 +19,8 @@ package struct CompiledView: Sendable {
         case windowWithoutKey
         /// A declared column has the name of a key or metadata column.
         case reservedName(String)
+        /// A joined view that does not come before this one, or is of another stream.
+        case unknownJoin(String)
         /// Outliers are looked for in a column that there is not, or that is no number.
         case noNumber(String)
     }
@@ -28,8 +30,11 @@ package struct CompiledView: Sendable {
     package let input: ViewSchema
     package let schema: ViewSchema
 
-    package init(_ definition: ViewDefinition, input: ViewSchema) throws(Error) {
+    /// - Parameter joined: The schemas of the views that the definition joins, in its order.
+    package init(_ definition: ViewDefinition, input: ViewSchema, joined: [ViewSchema] = []) throws(Error) {
         self.definition = definition
+        let columnsRead = input.columns + definition.columnsBeside(joined)
+        if let twice = Dictionary(grouping: columnsRead, by: \.name).first(where: { $1.count > 1 })?.key { throw .reservedName(twice) }
         self.input = input
         let columns = definition.columns.map { (name: $0.name, expression: $0.expression) }
         let flag: Schema = definition.outliers?.flagColumn.map { [($0, .bool)] } ?? []
@@ -38,7 +43,7 @@ package struct CompiledView: Sendable {
             guard !input.key.isEmpty else { throw .windowWithoutKey }
             let rule = try Self.rule(window)
             let aggregate = try Self.checked { () throws(ExpressionError) in
-                try AggregateProgram(columns: columns, schema: input.columns)
+                try AggregateProgram(columns: columns, schema: columnsRead)
             }
             schema = ViewSchema(key: input.key, declared: aggregate.outputs + flag, metadata: .window)
             var filter: RowProgram?
@@ -56,7 +61,7 @@ package struct CompiledView: Sendable {
             program = .windows(rule, aggregate, filter: filter)
         } else {
             let rows = try Self.checked { () throws(ExpressionError) in
-                try RowProgram(columns: columns, filter: definition.filter, schema: input.columns)
+                try RowProgram(columns: columns, filter: definition.filter, schema: columnsRead)
             }
             schema = ViewSchema(key: input.key, declared: rows.outputs + flag, metadata: input.metadata)
             program = .rows(rows)
@@ -83,6 +88,8 @@ package struct CompiledViews: Sendable {
     package let views: [CompiledView]
     /// Per view, the position of the view it reads, or `nil` when it reads the input itself.
     package let upstream: [Int?]
+    /// Per view, the positions of the views it joins, in its order.
+    package let joined: [[Int]]
 
     package struct Error: Swift.Error, Equatable {
         package let view: String
@@ -95,13 +102,20 @@ package struct CompiledViews: Sendable {
     package init(
         source: ViewDefinition.Input, schema: ViewSchema, definitions: [ViewDefinition]
     ) throws(Error) {
-        var views: [CompiledView] = [], upstream: [Int?] = []
+        var views: [CompiledView] = [], upstream: [Int?] = [], joined: [[Int]] = []
         for definition in definitions {
             let parent = views.firstIndex { definition.from == .view($0.definition.name) }
             guard parent != nil || definition.from == source else { continue }
             do throws(CompiledView.Error) {
-                views.append(try CompiledView(definition, input: parent.map { views[$0].schema } ?? schema))
+                var others: [Int] = []
+                for join in definition.joins {
+                    guard let other = views.firstIndex(where: { $0.definition.name == join.view }) else { throw .unknownJoin(join.view) }
+                    others.append(other)
+                }
+                let input = parent.map { views[$0].schema } ?? schema
+                views.append(try CompiledView(definition, input: input, joined: others.map { views[$0].schema }))
                 upstream.append(parent)
+                joined.append(others)
             } catch {
                 throw Error(view: definition.name, cause: error)
             }
@@ -109,5 +123,14 @@ package struct CompiledViews: Sendable {
         input = schema
         self.views = views
         self.upstream = upstream
+        self.joined = joined
+    }
+}
+
+extension ViewDefinition {
+    /// The columns that lookups and joins add to the input.
+    package func columnsBeside(_ joined: [ViewSchema]) -> Schema {
+        lookups.flatMap(\.table.columns)
+            + zip(joins, joined).flatMap { join, schema in schema.declared.map { (LookupTable.prefix(join.view) + $0.name, $0.type) } }
     }
 }

@@ -20,7 +20,12 @@ package enum DefinitionHash {
             let parent = views.upstream[index].map { hashes[views.views[$0].definition.name] ?? [:] } ?? fieldHashes(stream)
             let own = rowsHash(of: view.definition, parent: parentRows)
             rows.append(own)
-            hashes[view.definition.name] = columns(of: view, rows: own, parent: parent)
+            let beside = besideHashes(
+                view.definition, parent: parent,
+                joined: views.joined[index].map { other in
+                    (hashes[views.views[other].definition.name] ?? [:], rows[other])
+                })
+            hashes[view.definition.name] = columns(of: view, rows: own, parent: parent.merging(beside) { $1 })
         }
         return hashes
     }
@@ -44,6 +49,26 @@ package enum DefinitionHash {
         if let flag = outliers.flagColumn { own[flag] = judged }
         if outliers.action == .null { own[outliers.column] = judged }
         return own
+    }
+
+    /// The hashes of the columns that lookups and joins add: of what they say, and of how it is found.
+    private static func besideHashes(
+        _ view: ViewDefinition, parent: [String: ContentHash], joined: [(columns: [String: ContentHash], rows: ContentHash)]
+    ) -> [String: ContentHash] {
+        var hashes: [String: ContentHash] = [:]
+        for lookup in view.lookups {
+            let on = lookup.on.map { parent[$0]?.hex ?? $0 }
+            for column in lookup.table.columns {
+                hashes[column.name] = ContentHash(of: (["lookup", column.name, lookup.table.hash.hex] + on).joined(separator: "\n"))
+            }
+        }
+        for (join, other) in zip(view.joins, joined) {
+            for (name, hash) in other.columns {
+                let parts = ["join", name, hash.hex, other.rows.hex, String(join.within)]
+                hashes[LookupTable.prefix(join.view) + name] = ContentHash(of: parts.joined(separator: "\n"))
+            }
+        }
+        return hashes
     }
 
     private static func isPart(_ output: String, of column: String, in view: CompiledView) -> Bool {

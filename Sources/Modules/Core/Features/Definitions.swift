@@ -1,3 +1,4 @@
+package import Domain
 package import Expressions
 package import Table
 
@@ -88,6 +89,30 @@ package struct ViewDefinition: Sendable {
         case current
     }
 
+    /// Facts about each row from a table, by key.
+    package struct Lookup: Sendable {
+        package let table: LookupTable
+        /// Columns of the input, in the order of the table's key.
+        package let on: [String]
+
+        package init(table: LookupTable, on: [String]) {
+            self.table = table
+            self.on = on
+        }
+    }
+
+    /// The newest row of another view of the same entity.
+    package struct Join: Sendable, Hashable {
+        package let view: String
+        /// A row older than this counts as missing, milliseconds.
+        package let within: EventTime.Milliseconds
+
+        package init(view: String, within: EventTime.Milliseconds) {
+            self.view = view
+            self.within = within
+        }
+    }
+
     package struct NamedExpression: Sendable {
         package let name: String
         package let expression: Expression
@@ -108,11 +133,15 @@ package struct ViewDefinition: Sendable {
     package let filter: Expression?
     package let emit: Emit
     package let outliers: Outliers?
+    package let lookups: [Lookup]
+    package let joins: [Join]
 
     package init(
         name: String, topic: String, from: Input, window: Window?, columns: [NamedExpression], filter: Expression?, emit: Emit = .final,
-        outliers: Outliers? = nil
+        outliers: Outliers? = nil, lookups: [Lookup] = [], joins: [Join] = []
     ) {
+        self.lookups = lookups
+        self.joins = joins
         self.emit = emit
         self.outliers = outliers
         self.name = name

@@ -3,7 +3,8 @@ import Domain
 /// The saved form of an engine's state: entries of a key–value namespace.
 ///
 /// Keys are a JSON array: `["meta"]`, `["key", entity]`, `["view", name, entity]`, `["shared", view]` for what the entities
-/// of a view have in common, `["outliers", name, entity]`, `["dedupe", entity, part]`.
+/// of a view have in common, `["outliers", name, entity]`,
+/// `["joined", name, entity, other view]`, `["dedupe", entity, part]`.
 package enum EngineState {
     /// Raised when entries are written differently from before.
     package static var formatVersion: String { "2" }

@@ -13,6 +13,13 @@ package struct EventBatch: Sendable {
     package var dead: [DeadRecord]
     /// Events dropped because their id had been seen.
     package let duplicates: Int
+
+    /// Per row of `events`, its offset.
+    var offsets: [Int64] {
+        steps.compactMap { step in
+            if case .event = step.kind { step.offset } else { nil }
+        }
+    }
 }
 
 /// A record that was not accepted, and why.

@@ -21,7 +21,9 @@ package struct FeatureEngine: Sendable {
         self.views = views
         hashes = DefinitionHash.columns(of: views, stream: stream)
         intake = try StreamIntake(stream)
-        operators = views.views.enumerated().map { ViewOperator($1, position: $0) }
+        operators = views.views.enumerated().map { index, view in
+            ViewOperator(view, position: index, joined: views.joined[index].map { ($0, views.views[$0].schema) })
+        }
     }
 
     package var pendingCount: Int { intake.pendingCount }
@@ -57,6 +59,9 @@ package struct FeatureEngine: Sendable {
                 output.rows.append(rows)
             }
         }
+        // In the order of the events, whichever views found them late: where batches are cut must not matter.
+        let late = output.late.enumerated().sorted { ($0.element.offset, $0.offset) < ($1.element.offset, $1.offset) }
+        output.late = late.map(\.element)
         return output
     }
 
@@ -88,6 +93,9 @@ package struct FeatureEngine: Sendable {
                 entries.append((JSONText.array([.string("shared"), .string(name)]), bytes))
             } outliers: { key, bytes in
                 entries.append((path("outliers", key), bytes))
+            } joined: { other, key, bytes in
+                let entity = keys.entities[key].description
+                entries.append((JSONText.array([.string("joined"), .string(name), .string(entity), .string(other)]), bytes))
             }
         }
         return entries
@@ -125,6 +133,12 @@ package struct FeatureEngine: Sendable {
             } else {
                 try operators[index].restore(outliersOf: key, bytes: bytes)
             }
+        }
+        for (path, bytes) in saved where path[0] == "joined" && path.count == 4 {
+            guard let index = operators.firstIndex(where: { $0.view.definition.name == path[1] }), let key = numbers[path[2]] else {
+                throw .damaged(view: path[1])
+            }
+            try operators[index].restore(joined: path[3], key: key, bytes: bytes)
         }
         for (path, bytes) in saved where path[0] == "shared" && path.count == 2 {
             guard let index = operators.firstIndex(where: { $0.view.definition.name == path[1] }) else { throw .damaged(view: path[1]) }

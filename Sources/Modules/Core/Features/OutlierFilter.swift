@@ -103,6 +103,6 @@ extension ViewRows {
             columns.insert(column, at: (columns.firstIndex { $0.name == name } ?? columns.count - 1) + 1)
         }
         // As many cells as rows, under a name that the project has checked.
-        return ViewRows(table: (try? Table(columns)) ?? table, keyOfRow: keyOfRow, marks: marks)
+        return ViewRows(table: (try? Table(columns)) ?? table, keyOfRow: keyOfRow, marks: marks, causes: causes)
     }
 }

@@ -9,14 +9,17 @@ struct ViewOperator: Sendable {
     /// Its place among the compiled views.
     private let position: Int
     private var windows: (any KeyedWindows)?
+    private var widening: RowWidening
     private var outliers: OutlierFilter?
     private var states: [RowProgram.State] = []
     private let filterState: [RowProgram.State]
     /// Entities whose state a batch has touched since it was last saved.
     private var dirty: Set<Int> = []
 
-    init(_ view: CompiledView, position: Int) {
+    /// - Parameter joined: The views that this one joins, in its order.
+    init(_ view: CompiledView, position: Int, joined: [(position: Int, schema: ViewSchema)]) {
         self.view = view
+        widening = RowWidening(view, joined: joined)
         self.position = position
         let columns = view.schema.declared.map(\.name).filter { $0 != view.definition.outliers?.flagColumn }
         outliers = view.definition.outliers.map { OutlierFilter($0, lastColumn: columns.last ?? "") }
@@ -32,12 +35,15 @@ struct ViewOperator: Sendable {
     /// Rows of a windowed view that an event batch leads to.
     mutating func process(_ batch: EventBatch, keys: KeyIndex, output: inout EngineOutput) -> ViewRows {
         guard case .windows(_, let program, let filter) = view.program, var windows else {
-            return process(ViewRows(table: batch.events, keyOfRow: batch.keyOfRow), keys: keys, output: &output)
+            return process(
+                ViewRows(table: batch.events, keyOfRow: batch.keyOfRow, causes: batch.offsets), keys: keys, output: &output)
         }
+        let events = widened(
+            ViewRows(table: batch.events, keyOfRow: batch.keyOfRow, causes: widening.isIdle ? [] : batch.offsets), .event, keys, output)
         self.windows = nil  // Keep the only reference: the state below must not be copied.
         windows.growKeys(to: keys.count)
         let before = windows.overflows
-        let closed = windows.process(batch.steps, arguments: program.arguments(batch.events, counts: &output.counts))
+        let closed = windows.process(batch.steps, arguments: program.arguments(events, counts: &output.counts))
         output.counts.overflows += windows.overflows - before
         for late in closed.late {
             output.late.append(
@@ -55,11 +61,21 @@ struct ViewOperator: Sendable {
             Column("is_final", .bool(isFinal)), Column("synthetic", .bool(closed.synthetic)),
         ]
         let declared = program.finish(closed.results, counts: &output.counts)
-        let rows = assemble(declared, metadata: metadata, keyOfRow: closed.keys, marks: closed.marks, keys: keys)
+        let rows = assemble(
+            declared, metadata: metadata, keyOfRow: closed.keys, marks: closed.marks, causes: closed.steps.map { batch.steps[$0].offset },
+            keys: keys)
         guard let filter else { return judged(rows, keys, &output) }
         var states = filterState
         let everyRow = [Int](repeating: 0, count: rows.count)
         return judged(rows.filtered(filter.evaluate(rows.table, keyOfRow: everyRow, states: &states).keep), keys, &output)
+    }
+
+    /// Rows with the columns of lookups and joins.
+    private mutating func widened(_ input: ViewRows, _ metadata: ViewSchema.Metadata, _ keys: KeyIndex, _ output: EngineOutput) -> Table {
+        if widening.isIdle { return input.table }
+        return widening.widen(
+            input.table, keyOfRow: input.keyOfRow, causes: input.causes, times: input.times(metadata.availabilityColumn),
+            computed: output.rows, keys: keys.count)
     }
 
     /// The rows that are no outliers.
@@ -72,11 +88,13 @@ struct ViewOperator: Sendable {
     /// Rows of a view that makes one row per input row.
     mutating func process(_ input: ViewRows, keys: KeyIndex, output: inout EngineOutput) -> ViewRows {
         guard case .rows(let program) = view.program else { return input }
-        let input = view.definition.emit == .current ? input : input.finalOnly
+        var input = view.definition.emit == .current ? input : input.finalOnly
+        let table = widened(input, view.schema.metadata, keys, output)
+        input = ViewRows(table: table, keyOfRow: input.keyOfRow, marks: input.marks, causes: input.causes)
         while states.count < max(1, keys.count) { states.append(program.initialState()) }
         let (columns, keep) = evaluate(program, input, counts: &output.counts)
         let metadata = view.schema.metadata.columns.compactMap { input.table[$0.name] }
-        let rows = assemble(columns, metadata: metadata, keyOfRow: input.keyOfRow, marks: input.marks, keys: keys)
+        let rows = assemble(columns, metadata: metadata, keyOfRow: input.keyOfRow, marks: input.marks, causes: input.causes, keys: keys)
         return judged(rows.filtered(keep), keys, &output)
     }
 
@@ -116,23 +134,26 @@ struct ViewOperator: Sendable {
 
     /// Puts key, declared and metadata columns together in the schema's order.
     private func assemble(
-        _ declared: [Column], metadata: [Column], keyOfRow: [Int], marks: [RowMark]?, keys: KeyIndex
+        _ declared: [Column], metadata: [Column], keyOfRow: [Int], marks: [RowMark]?, causes: [Int64], keys: KeyIndex
     ) -> ViewRows {
         let names = Set(declared.map(\.name))
         let key = keys.columns(for: keyOfRow, types: view.schema.key.map(\.type)).filter { !names.contains($0.name) }
         // Lengths agree by construction and the names were checked when the view was compiled.
         let table = (try? Table(key + declared + metadata)) ?? Table.empty
-        return ViewRows(table: table, keyOfRow: keyOfRow, marks: marks)
+        return ViewRows(table: table, keyOfRow: keyOfRow, marks: marks, causes: causes)
     }
 
     // MARK: State
 
-    /// The state of what changed since the last call: of entities, what they share, and of each what outliers are told by.
+    /// The state of what changed since the last call: of entities, what they share, and of each what outliers are told by and
+    /// what is joined.
     mutating func takeChanges(
         key addKey: (_ key: Int, _ bytes: [UInt8]) -> Void, shared addShared: ([UInt8]) -> Void,
-        outliers addOutliers: (_ key: Int, _ bytes: [UInt8]) -> Void
+        outliers addOutliers: (_ key: Int, _ bytes: [UInt8]) -> Void,
+        joined addJoined: (_ view: String, _ key: Int, _ bytes: [UInt8]) -> Void
     ) {
         outliers?.takeChanges(addOutliers)
+        widening.takeChanges(addJoined)
         guard !dirty.isEmpty else { return }
         for key in dirty {
             if let windows {
@@ -162,6 +183,12 @@ struct ViewOperator: Sendable {
 
     mutating func restore(outliersOf key: Int, bytes: [UInt8]) throws(EngineState.Error) {
         do throws(BinaryReader.Damaged) { try outliers?.restore(key: key, bytes: bytes) } catch {
+            throw .damaged(view: view.definition.name)
+        }
+    }
+
+    mutating func restore(joined other: String, key: Int, bytes: [UInt8]) throws(EngineState.Error) {
+        do throws(BinaryReader.Damaged) { try widening.restore(view: other, key: key, bytes: bytes) } catch {
             throw .damaged(view: view.definition.name)
         }
     }

@@ -11,10 +11,13 @@ package struct ViewRows: Sendable {
     package let keyOfRow: [Int]
     /// Per row, what it is besides a final one and its entity's newest; `nil` when all rows are just that.
     package let marks: [RowMark]?
+    /// Per row, the offset of the record that led to it, ascending; empty when nobody asks for it.
+    let causes: [Int64]
 
     package var count: Int { keyOfRow.count }
 
-    package init(table: Table, keyOfRow: [Int], marks: [RowMark]? = nil) {
+    package init(table: Table, keyOfRow: [Int], marks: [RowMark]? = nil, causes: [Int64] = []) {
+        self.causes = causes
         self.table = table
         self.keyOfRow = keyOfRow
         self.marks = marks
@@ -29,7 +32,9 @@ package struct ViewRows: Sendable {
     }
 
     package func gathered(_ rows: [Int]) -> ViewRows {
-        ViewRows(table: table.gathered(rows), keyOfRow: rows.map { keyOfRow[$0] }, marks: marks.map { marks in rows.map { marks[$0] } })
+        ViewRows(
+            table: table.gathered(rows), keyOfRow: rows.map { keyOfRow[$0] }, marks: marks.map { marks in rows.map { marks[$0] } },
+            causes: causes.isEmpty ? [] : rows.map { causes[$0] })
     }
 
     /// The rows without those that were taken back.

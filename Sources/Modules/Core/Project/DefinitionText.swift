@@ -28,6 +28,8 @@ enum DefinitionText {
         if let window = view.window { lines.append(window.canonical) }
         if view.emit != .final { lines.append("emit \(view.emit.rawValue)") }
         if let outliers = view.outliers { lines.append(outliers.canonical) }
+        lines += view.lookups.map { "lookup \($0.table.name) \($0.table.hash.hex) on \($0.on.joined(separator: ","))" }
+        lines += view.joins.map { "join \($0.view) within \($0.within)" }
         lines += view.columns.map { "column \($0.name) \($0.expression.definition)" }
         if let filter = view.filter { lines.append("where \(filter.definition)") }
         return lines

@@ -5,7 +5,8 @@ import Learning
 
 extension ProjectDefinition {
     private static let keys = [
-        "project", "sources", "tables", "vocabularies", "streams", "views", "feature_store", "training", "serving", "monitoring", "settings",
+        "project", "sources", "tables", "vocabularies", "streams", "views", "feature_store", "training", "serving", "monitoring",
+        "settings",
     ]
 
     /// Reads and checks a project file: names, types, expressions, and whether its parts go together.
@@ -36,6 +37,7 @@ extension ProjectDefinition {
             streams.append(stream)
         }
         let tables = names.tables.compactMap { TableSection.read($0.key, $0.value, &reader) }
+        let lookups = TableSection.lookups(names.tables, files: files, &reader)
         let streamsByName = Dictionary(streams.map { ($0.name, $0) }, uniquingKeysWith: { $1 })
         let sources = (section["sources"].flatMap { reader.entries($0) } ?? []).compactMap { name, item in
             SourceSection.read(name, item, streams: streamsByName, declared: Set(names.streams.map(\.key)), &reader)
@@ -47,7 +49,7 @@ extension ProjectDefinition {
         }
         let views = ViewResolution(
             viewSections, streams: streamsByName, tables: Dictionary(tables.map { ($0.name, $0) }, uniquingKeysWith: { $1 }),
-            declared: names.all, &reader)
+            lookups: lookups, declared: names.all, &reader)
 
         let context = TrainingSection.Context(views: views, declaredViews: Set(names.views.map(\.key)))
         let training = section["training"].flatMap { TrainingSection.read($0, context, &reader) }
@@ -69,7 +71,9 @@ extension ProjectDefinition {
     }
 
     /// Paths of the files that the project file names and that decide what it means; relative to its folder.
-    package static func filesNamed(in root: SourceNode) -> [String] { VocabularySection.paths(in: root) }
+    package static func filesNamed(in root: SourceNode) -> [String] {
+        VocabularySection.paths(in: root) + TableSection.paths(in: root)
+    }
 
     private static func name(_ section: Section, _ reader: inout ProjectReader) -> String? {
         guard let item = reader.required(section, "project"), let name = reader.text(item, "a name") else { return nil }

@@ -47,18 +47,18 @@ struct CountWindows: KeyedWindows {
 
     mutating func process(_ steps: [WindowStep], arguments: [Column]) -> WindowRows {
         var rows = RowCollector(slots.lanes)
-        var closed: [(key: Int, window: Open)] = []
-        for happening in steps {
+        var closed: [(step: Int, key: Int, window: Open)] = []
+        for (index, happening) in steps.enumerated() {
             guard case .event(let row) = happening.kind else { continue }
             let key = happening.key
             add(happening, row: row)
-            if let first = keys[key].open.first, first.filled == count { closed.append((key, keys[key].open.removeFirst())) }
+            if let first = keys[key].open.first, first.filled == count { closed.append((index, key, keys[key].open.removeFirst())) }
             guard emitsCurrent else { continue }
             slots.flush(arguments)
             emit(&closed, into: &rows)
             for (position, window) in keys[key].open.enumerated() {
                 let isOutrun = position + 1 < keys[key].open.count
-                rows.append(key: key, start: window.start, end: window.end, mark: isOutrun ? [.partial, .outrun] : .partial) {
+                rows.append(step: index, key: key, start: window.start, end: window.end, mark: isOutrun ? [.partial, .outrun] : .partial) {
                     slots.value($0, window.slot)
                 }
             }
@@ -83,10 +83,12 @@ struct CountWindows: KeyedWindows {
         }
     }
 
-    private mutating func emit(_ closed: inout [(key: Int, window: Open)], into rows: inout RowCollector) {
-        for (key, window) in closed {
+    private mutating func emit(_ closed: inout [(step: Int, key: Int, window: Open)], into rows: inout RowCollector) {
+        for (step, key, window) in closed {
             let isOutrun = emitsCurrent && !keys[key].open.isEmpty
-            rows.append(key: key, start: window.start, end: window.end, mark: isOutrun ? .outrun : []) { slots.value($0, window.slot) }
+            rows.append(step: step, key: key, start: window.start, end: window.end, mark: isOutrun ? .outrun : []) {
+                slots.value($0, window.slot)
+            }
             slots.release(window.slot)
         }
         closed.removeAll(keepingCapacity: true)

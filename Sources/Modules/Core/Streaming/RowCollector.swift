@@ -13,10 +13,11 @@ struct RowCollector {
 
     /// - Parameter value: What the call of that number says.
     mutating func append(
-        key: Int, start: EventTime.Milliseconds, end: EventTime.Milliseconds, synthetic: Bool = false, mark: RowMark = [],
+        step: Int, key: Int, start: EventTime.Milliseconds, end: EventTime.Milliseconds, synthetic: Bool = false, mark: RowMark = [],
         value: (Int) -> Value
     ) {
         if !mark.isEmpty, rows.marks == nil { rows.marks = Array(repeating: [], count: rows.count) }
+        rows.steps.append(step)
         rows.keys.append(key)
         rows.starts.append(start)
         rows.ends.append(end)

@@ -48,9 +48,9 @@ struct SessionWindows: KeyedWindows {
     mutating func process(_ steps: [WindowStep], arguments: [Column]) -> WindowRows {
         var rows = RowCollector(slots.lanes)
         // Closed sessions of keys; their values are complete once everything noted has been added.
-        var closed: [(key: Int, session: Session)] = []
+        var closed: [(step: Int, key: Int, session: Session)] = []
         for (index, step) in steps.enumerated() {
-            close(step, &closed)
+            close(step, index, &closed)
             if emitsCurrent { emit(&closed, into: &rows) }
             guard case .event(let row) = step.kind else { continue }
             guard !isLate(step) else {
@@ -65,9 +65,11 @@ struct SessionWindows: KeyedWindows {
             slots.flush(arguments)
             let isOutrun = position + 1 < keys[step.key].open.count
             for old in taken where old.start != session.start {
-                rows.append(key: step.key, start: old.start, end: old.end, mark: [.partial, .removed]) { _ in .null }
+                rows.append(step: index, key: step.key, start: old.start, end: old.end, mark: [.partial, .removed]) { _ in .null }
             }
-            rows.append(key: step.key, start: session.start, end: session.end, mark: isOutrun ? [.partial, .outrun] : .partial) {
+            rows.append(
+                step: index, key: step.key, start: session.start, end: session.end, mark: isOutrun ? [.partial, .outrun] : .partial
+            ) {
                 slots.value($0, session.slot)
             }
         }
@@ -77,7 +79,7 @@ struct SessionWindows: KeyedWindows {
     }
 
     /// Moves the key's time on and takes out the sessions that this closes.
-    private mutating func close(_ step: WindowStep, _ closed: inout [(key: Int, session: Session)]) {
+    private mutating func close(_ step: WindowStep, _ index: Int, _ closed: inout [(step: Int, key: Int, session: Session)]) {
         let key = step.key
         var due = keys[key].open.count
         if case .end = step.kind {
@@ -87,7 +89,7 @@ struct SessionWindows: KeyedWindows {
             due = keys[key].open.firstIndex { $0.end + gap + grace >= latest } ?? due
         }
         guard due > 0 else { return }
-        for session in keys[key].open[..<due] { closed.append((key, session)) }
+        for session in keys[key].open[..<due] { closed.append((index, key, session)) }
         keys[key].closedThrough = keys[key].open[due - 1].end
         keys[key].open.removeFirst(due)
     }
@@ -127,10 +129,10 @@ struct SessionWindows: KeyedWindows {
         return (first, taken)
     }
 
-    private mutating func emit(_ closed: inout [(key: Int, session: Session)], into rows: inout RowCollector) {
-        for (key, session) in closed {
+    private mutating func emit(_ closed: inout [(step: Int, key: Int, session: Session)], into rows: inout RowCollector) {
+        for (step, key, session) in closed {
             let isOutrun = emitsCurrent && !keys[key].open.isEmpty
-            rows.append(key: key, start: session.start, end: session.end, mark: isOutrun ? .outrun : []) {
+            rows.append(step: step, key: key, start: session.start, end: session.end, mark: isOutrun ? .outrun : []) {
                 slots.value($0, session.slot)
             }
             slots.release(session.slot)

@@ -57,7 +57,7 @@ struct SlidingWindows: KeyedWindows {
         var rows = RowCollector(slots.lanes)
         for (index, step) in steps.enumerated() {
             let key = step.key
-            close(step, arguments, into: &rows)
+            close(step, index, arguments, into: &rows)
             guard case .event(let row) = step.kind, let latest = keys[key].latest else { continue }
             let isOwnClosed = step.time + grace < latest || step.time <= keys[key].endedThrough ?? .min
             if isOwnClosed {
@@ -65,7 +65,7 @@ struct SlidingWindows: KeyedWindows {
                 if step.time + length + grace < latest { continue }
             }
             slots.add(row: row, slot: pane(key, step.time, isClosed: isOwnClosed), time: step.time, offset: step.offset)
-            if emitsCurrent { emitPresent(step, arguments, into: &rows) }
+            if emitsCurrent { emitPresent(step, index, arguments, into: &rows) }
         }
         slots.flush(arguments)
         return rows.finish()
@@ -77,7 +77,7 @@ struct SlidingWindows: KeyedWindows {
     }
 
     /// Moves the key's time on, emits the windows that this closes, and forgets what no later window can contain.
-    private mutating func close(_ step: WindowStep, _ arguments: [Column], into rows: inout RowCollector) {
+    private mutating func close(_ step: WindowStep, _ index: Int, _ arguments: [Column], into rows: inout RowCollector) {
         let key = step.key
         var isEnd = false
         if case .end = step.kind {
@@ -89,7 +89,7 @@ struct SlidingWindows: KeyedWindows {
         let latest = keys[key].latest ?? .min
         var position = keys[key].panes.firstIndex { !$0.isClosed } ?? keys[key].panes.count
         while position < keys[key].panes.count, isEnd || keys[key].panes[position].time + grace < latest {
-            if !keys[key].panes[position].isClosed { emit(key, position, mark: [], arguments, into: &rows) }
+            if !keys[key].panes[position].isClosed { emit(index, key, position, mark: [], arguments, into: &rows) }
             keys[key].panes[position].isClosed = true
             position += 1
         }
@@ -111,26 +111,28 @@ struct SlidingWindows: KeyedWindows {
     }
 
     /// The present rows of the open windows that contain an event.
-    private mutating func emitPresent(_ step: WindowStep, _ arguments: [Column], into rows: inout RowCollector) {
+    private mutating func emitPresent(_ step: WindowStep, _ index: Int, _ arguments: [Column], into rows: inout RowCollector) {
         let panes = keys[step.key].panes
         for position in panes.indices {
             let pane = panes[position]
             guard pane.time >= step.time, pane.time <= step.time + length, start(of: pane.time) <= step.time, !pane.isClosed else {
                 continue
             }
-            emit(step.key, position, mark: position + 1 < panes.count ? [.partial, .outrun] : .partial, arguments, into: &rows)
+            emit(index, step.key, position, mark: position + 1 < panes.count ? [.partial, .outrun] : .partial, arguments, into: &rows)
         }
     }
 
     /// Folds the window that ends at a pane.
-    private mutating func emit(_ key: Int, _ position: Int, mark: RowMark, _ arguments: [Column], into rows: inout RowCollector) {
+    private mutating func emit(
+        _ step: Int, _ key: Int, _ position: Int, mark: RowMark, _ arguments: [Column], into rows: inout RowCollector
+    ) {
         slots.flush(arguments)
         let panes = keys[key].panes, end = panes[position].time, start = start(of: end)
         var first = position
         while first > 0, panes[first - 1].time >= start { first -= 1 }
         for pane in panes[first...position] { slots.merge(pane.slot, into: fold) }
         let isOutrun = emitsCurrent && mark.isEmpty && position + 1 < panes.count
-        rows.append(key: key, start: start, end: end, mark: isOutrun ? .outrun : mark) { slots.value($0, fold) }
+        rows.append(step: step, key: key, start: start, end: end, mark: isOutrun ? .outrun : mark) { slots.value($0, fold) }
         slots.clear(fold, isClosed: mark.isEmpty)
     }
 

@@ -57,6 +57,8 @@ package struct WindowRows: Sendable {
     package var ends: [EventTime.Milliseconds] = []
     /// Whether no event fell into the window and the row was made up for it.
     package var synthetic: [Bool] = []
+    /// Index of the step in the batch that led to the row; ascending.
+    package var steps: [Int] = []
     /// One per row; `nil` when every row is final and the key's newest.
     package var marks: [RowMark]?
     /// One column per aggregate call, each with one cell per row.

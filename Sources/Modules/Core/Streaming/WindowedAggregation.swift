@@ -13,7 +13,7 @@ package import Table
 ///
 /// Source: T. Akidau et al., "The Dataflow Model", PVLDB 8(12), 2015, <https://doi.org/10.14778/2824032.2824076>.
 package struct WindowedAggregation: KeyedWindows {
-    private typealias Closing = (key: Int, start: EventTime.Milliseconds, slot: Int?)
+    private typealias Closing = (step: Int, key: Int, start: EventTime.Milliseconds, slot: Int?)
 
     package let shape: WindowShape
     private let emitsCurrent: Bool
@@ -65,7 +65,7 @@ package struct WindowedAggregation: KeyedWindows {
         var rows = RowCollector(slots.lanes.prefix(calls))
         slots.reserve(steps.count)
         for (index, step) in steps.enumerated() {
-            close(step, &closing)
+            close(step, index, &closing)
             if emitsCurrent { emit(&closing, into: &rows) }
             guard case .event(let row) = step.kind else { continue }
             let (first, last) = shape.starts(of: step.time)
@@ -81,7 +81,7 @@ package struct WindowedAggregation: KeyedWindows {
             }
             if emitsCurrent, isAccepted {
                 slots.flush(arguments)
-                emitPresent(step.key, first...last, into: &rows)
+                emitPresent(step.key, first...last, index, into: &rows)
             }
         }
         slots.flush(arguments)
@@ -93,28 +93,28 @@ package struct WindowedAggregation: KeyedWindows {
 
     /// Moves time on and notes the windows that this closes.
     @inline(__always)
-    private mutating func close(_ step: WindowStep, _ closing: inout [Closing]) {
+    private mutating func close(_ step: WindowStep, _ index: Int, _ closing: inout [Closing]) {
         let key = step.key
         if case .end = step.kind {
-            clocks[key].closeAll(shape) { closing.append((key, $0, $1)) }
+            clocks[key].closeAll(shape) { closing.append((index, key, $0, $1)) }
             if partition != nil { noteQuiet(key) }
         } else if partition != nil {
-            closeByPartition(step, &closing)
+            closeByPartition(step, index, &closing)
         } else {
             clocks[key].advance(to: step.time)
-            clocks[key].closeDue(shape) { closing.append((key, $0, $1)) }
+            clocks[key].closeDue(shape) { closing.append((index, key, $0, $1)) }
         }
     }
 
     /// Closes what is due of every key, in order of start.
-    private mutating func closeByPartition(_ step: WindowStep, _ closing: inout [Closing]) {
+    private mutating func closeByPartition(_ step: WindowStep, _ index: Int, _ closing: inout [Closing]) {
         let isPassed = partition?.advance(to: step.time, shape) ?? false
         let now = partition?.latest ?? step.time
         if isPassed {
             var due: [Closing] = []
             for key in partition?.activeKeys ?? [] {
                 clocks[key].advance(to: now)
-                clocks[key].closeDue(shape) { due.append((key, $0, $1)) }
+                clocks[key].closeDue(shape) { due.append((index, key, $0, $1)) }
                 noteQuiet(key)
             }
             due.sort { ($0.start, $0.key) < ($1.start, $1.key) }
@@ -146,7 +146,7 @@ package struct WindowedAggregation: KeyedWindows {
         for window in closing {
             let isOutrun = emitsCurrent && (clocks[window.key].open.last.map { $0.start > window.start } ?? false)
             rows.append(
-                key: window.key, start: window.start, end: window.start + shape.length, synthetic: window.slot == nil,
+                step: window.step, key: window.key, start: window.start, end: window.start + shape.length, synthetic: window.slot == nil,
                 mark: isOutrun ? .outrun : []
             ) { result($0, window.key, window.slot) }
             if let slot = window.slot { release(slot, of: window.key) }
@@ -155,11 +155,11 @@ package struct WindowedAggregation: KeyedWindows {
     }
 
     /// The present rows of the windows that an event has changed.
-    private func emitPresent(_ key: Int, _ starts: ClosedRange<EventTime.Milliseconds>, into rows: inout RowCollector) {
+    private func emitPresent(_ key: Int, _ starts: ClosedRange<EventTime.Milliseconds>, _ step: Int, into rows: inout RowCollector) {
         let newest = clocks[key].open.last?.start ?? .min
         for window in clocks[key].open where starts.contains(window.start) {
             rows.append(
-                key: key, start: window.start, end: window.start + shape.length,
+                step: step, key: key, start: window.start, end: window.start + shape.length,
                 mark: window.start < newest ? [.partial, .outrun] : .partial
             ) { slots.value($0, window.slot) }
         }

@@ -17,7 +17,8 @@ package enum ProjectPlan {
         for table in project.tables {
             page.heading("table \(table.name)")
             page.rows([
-                ["path", table.path], ["time", table.time], ["key", table.key.isEmpty ? "none" : table.key.joined(separator: ", ")],
+                ["path", table.path], ["time", table.time.isEmpty ? "none" : table.time],
+                ["key", table.key.isEmpty ? "none" : table.key.joined(separator: ", ")],
             ])
         }
         for view in project.views { self.view(view, project.schemas[view.name], &page) }
@@ -93,6 +94,8 @@ package enum ProjectPlan {
         page.heading("view \(view.name)", (facts + ["topic \(view.topic)"]).joined(separator: ", "))
         page.rows(columns(view, schema))
         if let filter = view.filter { page.line("only where \(filter.normalised)") }
+        for lookup in view.lookups { page.line("looks up \(lookup.table.name) by \(lookup.on.joined(separator: ", "))") }
+        for join in view.joins { page.line("joins the newest row of \(join.view), up to \(DurationText.format(join.within)) old") }
         if let outliers = view.outliers { page.line(outliers.canonical) }
         if let schema { page.line("every row also has " + carried(schema).joined(separator: ", ")) }
     }

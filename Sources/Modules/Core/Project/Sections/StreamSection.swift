@@ -33,9 +33,9 @@ struct StreamSection {
 
     // MARK: Fields
 
-    private static func fields(_ section: Section, _ reader: inout ProjectReader) -> [RowDecoder.Field]? {
+    static func fields(_ section: Section, _ reader: inout ProjectReader) -> [RowDecoder.Field]? {
         guard let item = reader.required(section, "fields"), let entries = reader.entries(item) else { return nil }
-        if entries.isEmpty { reader.refuse(item, "a stream needs at least one field") }
+        if entries.isEmpty { reader.refuse(item, "at least one field is needed") }
         var fields: [RowDecoder.Field] = [], isComplete = !entries.isEmpty
         for (name, item) in entries {
             if name.isEmpty || reserved.contains(name) {
@@ -86,9 +86,9 @@ struct StreamSection {
         return nil
     }
 
-    private static func key(_ section: Section, _ fields: [RowDecoder.Field], _ reader: inout ProjectReader) -> [String]? {
+    static func key(_ section: Section, _ fields: [RowDecoder.Field], _ reader: inout ProjectReader) -> [String]? {
         guard let item = reader.required(section, "key"), let names = reader.texts(item) else { return nil }
-        if names.isEmpty { reader.refuse(item, "a stream needs at least one key field") }
+        if names.isEmpty { reader.refuse(item, "at least one key field is needed") }
         var key: [String] = []
         for (name, item) in names {
             guard let field = find(name, item, fields, &reader) else { continue }

@@ -16,14 +16,19 @@ struct ViewResolution {
     /// Per view, the stream or table it descends from.
     private let streams: [String: StreamDefinition]
     private let tables: [String: TableDefinition]
+    let lookups: [String: LookupTable]
+    let declared: Set<String>
 
     /// - Parameter declared: Every stream, table and view that the file names, sound or not.
     init(
-        _ sections: [ViewSection], streams: [String: StreamDefinition], tables: [String: TableDefinition], declared: Set<String>,
+        _ sections: [ViewSection], streams: [String: StreamDefinition], tables: [String: TableDefinition],
+        lookups: [String: LookupTable] = [:], declared: Set<String>,
         _ reader: inout ProjectReader
     ) {
         self.streams = streams
         self.tables = tables
+        self.lookups = lookups
+        self.declared = declared
         let views = Dictionary(sections.map { ($0.name, $0) }, uniquingKeysWith: { $1 })
         for section in sections where !declared.contains(section.from) {
             reader.refuse(
@@ -33,7 +38,11 @@ struct ViewResolution {
         }
         var waiting = sections
         while true {
-            let ready = waiting.filter { views[$0.from] == nil || roots[$0.from] != nil || $0.from == $0.name && streams[$0.from] != nil }
+            let ready = waiting.filter { section in
+                let isPlaced =
+                    views[section.from] == nil || roots[section.from] != nil || section.from == section.name && streams[section.from] != nil
+                return isPlaced && section.joins.allSatisfy { views[$0.view] == nil || roots[$0.view] != nil }
+            }
             guard !ready.isEmpty else { break }
             for section in ready { resolve(section, &reader) }
             waiting.removeAll { section in ready.contains { $0.name == section.name } }
@@ -47,6 +56,7 @@ struct ViewResolution {
             resolve(section, from: .stream(stream.name), root: .stream(stream.name), ViewSchema(stream: stream), [], &reader)
         } else if let table = tables[section.from] {
             refuseKeylessWindow(section, table, &reader)
+            refuseBeside(section, &reader)
             add(section, from: .table(table.name), root: .table(table.name))
         } else if let root = roots[section.from] {
             if let window = section.windowItem {
@@ -77,13 +87,16 @@ struct ViewResolution {
         reader.refuseKey(window, "a window belongs to an entity, but the table \"\(table.name)\" has no key")
     }
 
-    private mutating func add(_ section: ViewSection, from: ViewDefinition.Input, root: ViewDefinition.Input, columns: Set<String>? = nil) {
+    private mutating func add(
+        _ section: ViewSection, from: ViewDefinition.Input, root: ViewDefinition.Input, columns: Set<String>? = nil,
+        beside: (lookups: [ViewDefinition.Lookup], joins: [ViewDefinition.Join]) = ([], [])
+    ) {
         let sound = section.columns.filter { columns?.contains($0.name) ?? true }
         definitions.append(
             ViewDefinition(
                 name: section.name, topic: section.topic, from: from, window: section.window,
                 columns: sound.map { .init(name: $0.name, expression: $0.expression) }, filter: section.filter, emit: section.emit,
-                outliers: section.outliers))
+                outliers: section.outliers, lookups: beside.lookups, joins: beside.joins))
         roots[section.name] = root
     }
 
@@ -97,12 +110,18 @@ struct ViewResolution {
                 broken.contains(name) || broken.contains { name.hasPrefix($0 + "_") && !input.columns.contains { $0.name == name } }
             }
         }
-        var wrong = broken.union(section.broken), sound: [ViewSection.NamedColumn] = []
+        let beside = beside(section, root: root, input, &reader)
+        let columnsRead = input.columns + beside.columns
+        let known = Set(columnsRead.map(\.name) + section.columns.map(\.name))
+        func mayBeBeside(_ expression: Expression) -> Bool {
+            !beside.isSound && expression.columnReferences.contains { !known.contains($0) }
+        }
+        var wrong = broken.union(section.broken).union(beside.broken), sound: [ViewSection.NamedColumn] = []
         for column in section.columns {
             if input.key.contains(where: { $0.name == column.name }) {
                 reader.refuseKey(column.item, "the key \"\(column.name)\" is in every row by itself")
                 wrong.insert(column.name)
-            } else if rests(column.expression, on: wrong) {
+            } else if rests(column.expression, on: wrong) || mayBeBeside(column.expression) {
                 wrong.insert(column.name)
             } else {
                 sound.append(column)
@@ -110,11 +129,11 @@ struct ViewResolution {
         }
         let isWindowed = section.windowItem != nil
         let columns = sound.map { (name: $0.name, expression: $0.expression) }
-        let filter = section.filter.flatMap { rests($0, on: wrong) ? nil : $0 }
+        let filter = section.filter.flatMap { rests($0, on: wrong) || mayBeBeside($0) ? nil : $0 }
         let check =
             isWindowed
-            ? AggregateProgram.check(columns: columns, schema: input.columns)
-            : RowProgram.check(columns: columns, filter: filter, schema: input.columns)
+            ? AggregateProgram.check(columns: columns, schema: columnsRead)
+            : RowProgram.check(columns: columns, filter: filter, schema: columnsRead)
         for (column, error) in check.errors {
             if let column {
                 reader.refuse(error, in: sound[column].item)
@@ -136,7 +155,8 @@ struct ViewResolution {
         }
         schemas[section.name] = schema
         self.broken[section.name] = wrong.subtracting(check.outputs.map(\.name))
-        add(section, from: from, root: root, columns: Set(sound.map(\.name)).subtracting(wrong))
+        add(
+            section, from: from, root: root, columns: Set(sound.map(\.name)).subtracting(wrong), beside: (beside.lookups, beside.joins))
     }
 
     /// The column that a rule about outliers adds; the rule is checked against the others.
@@ -171,6 +191,10 @@ struct ViewResolution {
             told.formUnion(path)
             let way = (path + [section.name]).joined(separator: " → ")
             reader.refuse(section.fromItem, "views cannot read each other in a circle: \(way)")
+        }
+        guard told.isEmpty else { return }
+        for join in waiting.flatMap(\.joins) where waiting.contains(where: { $0.name == join.view }) {
+            reader.refuse(join.viewItem, "\"\(join.view)\" needs this view itself: views cannot join each other in a circle")
         }
     }
 }

@@ -3,7 +3,7 @@ import Features
 
 /// One view under `views:` as read: its expressions are parsed, its columns are not looked up yet.
 struct ViewSection {
-    private static let keys = ["from", "topic", "window", "columns", "where", "emit", "outliers"]
+    private static let keys = ["from", "topic", "window", "columns", "where", "emit", "outliers", "lookup", "join"]
 
     struct NamedColumn {
         let name: String
@@ -30,6 +30,10 @@ struct ViewSection {
     let emitItem: Item?
     let outliers: ViewDefinition.Outliers?
     let outliersItem: Item?
+    let lookups: [LookupSection]
+    let joins: [JoinSection]
+    /// Whether a lookup or join is there that cannot be read.
+    let hasBrokenBeside: Bool
 
     /// - Returns: `nil` when the view cannot be placed at all.
     init?(_ name: String, _ item: Item, topicPrefix: String, _ reader: inout ProjectReader) {
@@ -40,6 +44,10 @@ struct ViewSection {
         self.item = item
         topic = StreamSection.topic(section, name, topicPrefix, &reader)
         topicItem = section["topic"]
+        let before = reader.errors.count
+        lookups = section["lookup"].map { LookupSection.read($0, &reader) } ?? []
+        joins = section["join"].map { JoinSection.read($0, &reader) } ?? []
+        hasBrokenBeside = reader.errors.count > before
         outliersItem = section["outliers"]
         outliers = outliersItem.flatMap { OutlierSection.read($0, &reader) }
         emitItem = section["emit"]
