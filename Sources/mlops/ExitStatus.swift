@@ -94,7 +94,8 @@ extension ExitStatus {
 
     private static func status(of code: EventLogError.Code) -> ExitStatus {
         switch code {
-        case .badURL, .topicMismatch, .otherSchema, .unusableDirectory, .badKafkaSetting, .positionBeyondEnd, .tooManyProcesses: .badSettings
+        case .badURL, .topicMismatch, .otherSchema, .unusableDirectory, .badKafkaSetting, .positionBeyondEnd, .tooManyProcesses:
+            .badSettings
         case .unreachable: .unreachable
         case .recordTooLarge: .badInput
         case .corrupt, .storage: .storageFailed
