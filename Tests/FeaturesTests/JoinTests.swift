@@ -65,6 +65,17 @@ import Testing
         #expect(written.rows["sums"]?.last?.contains("\"most\":7.0") == true)
     }
 
+    @Test(arguments: [1, 2, 100])
+    func `a candle counts from the event that closed it on, not from its end, however batches are cut`(batch: Int) throws {
+        let (stream, views) = try fixture(window: .init(.tumbling(length: 60_000), grace: 5_000))
+        var engine = try FeatureEngine(stream: stream, views: views)
+        let trades: [TestRecord] = [
+            .trade("A", 1, at: 1_000), .trade("A", 2, at: 61_000), .trade("A", 3, at: 65_000), .trade("A", 4, at: 62_000),
+        ]
+        let rows = try feed(trades, to: &engine, batch: batch).rows["joined"] ?? []
+        #expect(rows.map { $0.contains("\"close\":null") } == [true, true, false, false])
+    }
+
     @Test(arguments: [(40_000, "2.0"), (39_999, "null")] as [(Int64, String)])
     func `a candle that is too old counts as missing`(within: Int64, close: String) throws {
         var engine = try engine(within: within)
@@ -78,12 +89,13 @@ import Testing
             clock += Int64(random.index(below: 9_000))
             return .trade(["A", "B"][random.index(below: 2)], 1 + random.uniform(), at: max(0, clock - Int64(random.index(below: 90_000))))
         }
-        var whole = try engine()
+        let (stream, views) = try fixture(window: .init(.tumbling(length: 60_000), grace: 20_000))
+        var whole = try FeatureEngine(stream: stream, views: views)
         let expected = try feed(records, to: &whole, batch: 170)
         #expect((expected.rows["joined"] ?? []).count { !$0.contains("\"close\":null") } > 500)
         var saved: [[UInt8]: [UInt8]] = [:], found: [String: [String]] = [:], at = 0
         while at < records.count {
-            var engine = try engine()
+            var engine = try FeatureEngine(stream: stream, views: views)
             try engine.restore(saved.map { (key: $0.key, value: $0.value) })
             let next = min(records.count, at + 1 + random.index(below: 90))
             let part = try feed(Array(records[at..<next]), to: &engine, batch: 1 + random.index(below: 30), from: Int64(at))
