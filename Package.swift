@@ -172,6 +172,11 @@ targets.append(
             + [argumentParser, lifecycle, logging, metrics, unixSignals],
         path: "Sources/mlops", swiftSettings: strict))
 
+// What Benchmarks/kafka_produce.py measures; not part of the program.
+targets.append(
+    .executableTarget(
+        name: "kafka-produce", dependencies: ["Domain", "EventLog", logging], path: "Benchmarks/kafka_produce", swiftSettings: strict))
+
 let package = Package(
     name: "mlops",
     platforms: [.macOS(.v15)],

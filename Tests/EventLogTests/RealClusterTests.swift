@@ -121,4 +121,23 @@ private func records(_ range: Range<Int>) -> [Domain.Record] {
             #expect(saved.position(topic: input, partition: 0) == 49)
         }
     }
+
+    @Test func `a process more than there are partitions is told that it has nothing to do`() async throws {
+        let prefix = newPrefix(), input = prefix + "in"
+        try await withLog(prefix) { first in
+            try await first.createTopics([TopicPlan(name: input, partitions: 1)])
+            #expect(try await take(first, input, owner: "a") != nil)
+            try await withLog(prefix) { second in
+                await #expect {
+                    // Two session time-outs, so that processes that were killed do not count.
+                    for _ in 0..<40 {
+                        #expect(try await take(second, input, owner: "b") == nil)
+                        try await Task.sleep(for: .milliseconds(500))
+                    }
+                } throws: {
+                    ($0 as? EventLogError)?.code == .tooManyProcesses(group: "g", topic: input, processes: 2, partitions: 1)
+                }
+            }
+        }
+    }
 }

@@ -1,0 +1,80 @@
+/* Sends records with librdkafka's own loop, as fast as it goes: kafka_produce BROKERS TOPIC COUNT BYTES. Prints seconds.
+   Settings are those of the program that it is measured beside.
+   kafka_produce mock TOPIC: is a broker instead, prints its address, and ends with its input. */
+#include <librdkafka/rdkafka.h>
+#include <librdkafka/rdkafka_mock.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+static long delivered = 0, failed = 0;
+
+static void report(rd_kafka_t *rk, const rd_kafka_message_t *message, void *opaque) {
+    (void)rk, (void)opaque;
+    if (message->err) failed++;
+    else delivered++;
+}
+
+static double now(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return t.tv_sec + t.tv_nsec / 1e9;
+}
+
+static void silence(const rd_kafka_t *rk, int level, const char *facility, const char *text) {
+    (void)rk, (void)level, (void)facility, (void)text;
+}
+
+static int mock(const char *topic) {
+    rd_kafka_conf_t *conf = rd_kafka_conf_new();
+    rd_kafka_conf_set_log_cb(conf, silence);
+    rd_kafka_mock_cluster_t *cluster = rd_kafka_mock_cluster_new(rd_kafka_new(RD_KAFKA_PRODUCER, conf, NULL, 0), 1);
+    if (!cluster || rd_kafka_mock_topic_create(cluster, topic, 4, 1)) return 1;
+    printf("%s\n", rd_kafka_mock_cluster_bootstraps(cluster));
+    fflush(stdout);
+    while (getchar() != EOF) {}
+    return 0;
+}
+
+int main(int argc, char **argv) {
+    if (argc == 3 && !strcmp(argv[1], "mock")) return mock(argv[2]);
+    if (argc != 5) return 64;
+    long count = atol(argv[3]), bytes = atol(argv[4]);
+    char reason[512];
+    rd_kafka_conf_t *conf = rd_kafka_conf_new();
+    const char *settings[][2] = {
+        {"bootstrap.servers", argv[1]}, {"enable.idempotence", "true"}, {"partitioner", "murmur2_random"}, {"linger.ms", "5"},
+        {"queue.buffering.max.messages", "100000"}, {"queue.buffering.max.kbytes", "65536"}, {"compression.type", "lz4"}};
+    for (size_t i = 0; i < sizeof settings / sizeof *settings; i++)
+        if (rd_kafka_conf_set(conf, settings[i][0], settings[i][1], reason, sizeof reason)) return fprintf(stderr, "%s\n", reason), 78;
+    rd_kafka_conf_set_dr_msg_cb(conf, report);
+    rd_kafka_t *rk = rd_kafka_new(RD_KAFKA_PRODUCER, conf, reason, sizeof reason);
+    if (!rk) return fprintf(stderr, "%s\n", reason), 1;
+    rd_kafka_topic_t *topic = rd_kafka_topic_new(rk, argv[2], NULL);
+    char *value = malloc(bytes), key[32];
+    for (long i = 0; i < bytes; i++) value[i] = "{\"price\":12345.678,\"quantity\":0.25}"[i % 35];
+    double start = now();
+    for (long i = 0; i < count; i++) {
+        int length = snprintf(key, sizeof key, "pair-%ld", i % 50);
+        snprintf(value, 20, "%019ld", i);
+        rd_kafka_vu_t parts[] = {
+            {.vtype = RD_KAFKA_VTYPE_RKT, .u.rkt = topic},
+            {.vtype = RD_KAFKA_VTYPE_MSGFLAGS, .u.i = RD_KAFKA_MSG_F_COPY},
+            {.vtype = RD_KAFKA_VTYPE_KEY, .u.mem = {key, length}},
+            {.vtype = RD_KAFKA_VTYPE_VALUE, .u.mem = {value, bytes}},
+            {.vtype = RD_KAFKA_VTYPE_TIMESTAMP, .u.i64 = 1700000000000 + i}};
+        rd_kafka_error_t *error;
+        while ((error = rd_kafka_produceva(rk, parts, sizeof parts / sizeof *parts))) {
+            if (rd_kafka_error_code(error) != RD_KAFKA_RESP_ERR__QUEUE_FULL) return fprintf(stderr, "%s\n", rd_kafka_error_string(error)), 1;
+            rd_kafka_error_destroy(error);
+            rd_kafka_poll(rk, 10);
+        }
+        if (i % 1000 == 0) rd_kafka_poll(rk, 0);
+    }
+    rd_kafka_flush(rk, 60000);
+    double seconds = now() - start;
+    if (delivered != count || failed) return fprintf(stderr, "%ld of %ld delivered, %ld failed\n", delivered, count, failed), 1;
+    printf("%.6f\n", seconds);
+    return 0;
+}
