@@ -1,6 +1,7 @@
 import Domain
 import EventLog
 import Features
+import Synchronization
 import Testing
 
 @testable import ServeRole
@@ -23,11 +24,18 @@ import Testing
     }
 
     /// - Parameter time: Wall time; one that is killed leaves leases that run out after ten seconds.
-    private func predictor(_ slot: ModelSlot, _ fixture: ServeFixture, at time: Int64 = 5_000_000) -> StreamPredictor {
+    /// - Parameter clock: Stands still unless a test moves it, so that no lease is renewed by the way.
+    private func predictor(
+        _ slot: ModelSlot, _ fixture: ServeFixture, at time: Int64 = 5_000_000,
+        clock: @escaping @Sendable () -> ContinuousClock.Instant = Self.stopped
+    ) -> StreamPredictor {
         StreamPredictor(
             slot: slot, view: fixture.view, log: fixture.log, predictionsTopic: "predictions", metrics: ServeMetrics(model: "m"),
-            logger: ServeFixture.logger, wall: { time }, instance: "test")
+            logger: ServeFixture.logger, wall: { time }, clock: clock, instance: "test")
     }
+
+    private static let beginning = ContinuousClock.now
+    @Sendable private static func stopped() -> ContinuousClock.Instant { beginning }
 
     private func texts(_ fixture: ServeFixture) async throws -> [String] {
         try await fixture.predictions().map { String(decoding: $0.value ?? [], as: UTF8.self) }
@@ -62,6 +70,22 @@ import Testing
             #expect(try await third.drain() == 1)
             try await fixture.put("a", 2, at: 120_000)
             await #expect(throws: EventLogError.self) { try await first.drain() }
+            #expect(try await fixture.predictions().count == 1)
+        }
+    }
+
+    @Test func `who learns on renewing that another process has the partition predicts nothing more`() async throws {
+        try await ServeFixture.run { fixture in
+            let slot = try slot(3, in: fixture), passed = Mutex(Duration.zero)
+            let first = predictor(slot, fixture, at: 0, clock: { Self.beginning + passed.withLock { $0 } })
+            let second = predictor(slot, fixture, at: 20_000)
+            try await first.open(from: .beginning)
+            try await fixture.put("a", 1, at: 60_000)
+            try await second.open(from: .beginning)
+            #expect(try await second.drain() == 1)
+            try await fixture.put("a", 2, at: 120_000)
+            passed.withLock { $0 = .seconds(4) }
+            #expect(try await first.drain() == 0)
             #expect(try await fixture.predictions().count == 1)
         }
     }

@@ -61,8 +61,11 @@ package actor FeatureWorker {
     /// - Throws: ``EngineState/Error`` when it does not fit the project.
     package func open() async throws {
         guard !isOpen else { return }
-        engine = try FeatureEngine(stream: plan.stream, views: plan.views)
+        let lease = lease
         let saved = try await log.savedState(group: group, partition: plan.partition)
+        // What was read under another lease may be old; the next drain reads it again.
+        guard lease == self.lease else { return }
+        engine = try FeatureEngine(stream: plan.stream, views: plan.views)
         try engine.restore(saved.entries)
         position = saved.position(topic: plan.stream.topic, partition: plan.partition)
         isOpen = true
@@ -96,8 +99,11 @@ package actor FeatureWorker {
     /// One unit.
     /// - Returns: Records processed; 0 at the end of the partition.
     package func step() async throws -> Int {
+        // The lease under which the state was read fences the unit, whatever comes while this waits for records.
+        let lease = lease
         let batch = try await log.read(
             topic: plan.stream.topic, partition: plan.partition, from: position, limit: plan.batchRecords)
+        guard isOpen else { return 0 }
         guard !batch.isEmpty else {
             // Offsets without records, such as the marks of transactions, are done with.
             position = batch.nextOffset

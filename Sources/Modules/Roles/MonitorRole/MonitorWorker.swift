@@ -103,7 +103,11 @@ package actor MonitorWorker {
         let ends = try await input.ends(), names = input.featureNames
         var total = 0
         while !Task.isCancelled {
-            if ContinuousClock.now - renewed > Self.renewal, try await !open() { return total }
+            if ContinuousClock.now - renewed > Self.renewal {
+                // Another process may have gone on in between: then what it saved counts.
+                guard try await open(), let saved = self.input else { return total }
+                input = saved
+            }
             for version in try await input.fill(upTo: ends) { await loadReference(version) }
             var taken = 0
             while taken < Self.unitRecords, let item = input.next(upTo: ends) {

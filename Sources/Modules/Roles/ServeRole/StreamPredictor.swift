@@ -43,17 +43,21 @@ package actor StreamPredictor {
     private var leases: [Int: Lease] = [:]
     private var positions: [Int: Int64] = [:]
     private var partitions = 0
-    private var renewed = ContinuousClock.now
+    private let clock: @Sendable () -> ContinuousClock.Instant
+    private var renewed: ContinuousClock.Instant
     private var start = Start.latest
     private var isFollowing = false
     private var isOpening = false
     private var waiting: [CheckedContinuation<Void, Never>] = []
     private var pausedFor: ModelVersion?
 
-    /// - Parameter wall: Milliseconds since the epoch, for leases and for when a prediction was asked for.
+    /// - Parameters:
+    ///   - wall: Milliseconds since the epoch, for leases and for when a prediction was asked for.
+    ///   - clock: When to renew them.
     init(
         slot: ModelSlot, view: CompiledView, log: any EventLog, predictionsTopic: String, metrics: ServeMetrics, logger: Logger,
-        wall: @escaping @Sendable () -> EventTime.Milliseconds, instance: String
+        wall: @escaping @Sendable () -> EventTime.Milliseconds, clock: @escaping @Sendable () -> ContinuousClock.Instant = { .now },
+        instance: String
     ) {
         self.slot = slot
         self.view = view
@@ -62,6 +66,8 @@ package actor StreamPredictor {
         self.metrics = metrics
         self.logger = logger
         self.wall = wall
+        self.clock = clock
+        renewed = clock()
         owner = Lease.ownerName(instance)
     }
 
@@ -82,7 +88,7 @@ package actor StreamPredictor {
             waiting = []
         }
         self.start = start
-        renewed = .now
+        renewed = clock()
         partitions = try await log.partitions(of: topic)
         for partition in 0..<partitions {
             let lease = try await log.acquire(
@@ -137,9 +143,11 @@ package actor StreamPredictor {
         var total = 0
         for partition in positions.keys.sorted() {
             let end = try await log.endOffset(topic: topic, partition: partition)
-            while let position = positions[partition], position < end, !Task.isCancelled {
-                if ContinuousClock.now - renewed > Self.renewal { try await open(from: start) }
-                total += try await step(partition, from: position)
+            while !Task.isCancelled {
+                // First the lease, then where to go on: renewing may find that another process has the partition.
+                if clock() - renewed > Self.renewal { try await open(from: start) }
+                guard let lease = leases[partition], let position = positions[partition], position < end else { break }
+                total += try await step(partition, from: position, lease)
             }
         }
         return total
@@ -153,7 +161,7 @@ package actor StreamPredictor {
         while !Task.isCancelled {
             let version = log.version(of: [topic])
             do {
-                let isDue = ContinuousClock.now - renewed > Self.renewal || (positions.count < leases.count && slot.current != nil)
+                let isDue = clock() - renewed > Self.renewal || (positions.count < leases.count && slot.current != nil)
                 if isDue { try await open(from: start) }
                 if try await drain() > 0 { continue }
             } catch let error as Error {
@@ -179,7 +187,7 @@ package actor StreamPredictor {
         logger.warning("stream prediction waits", metadata: ["model": "\(slot.name)", "reason": "\(error)"])
     }
 
-    private func step(_ partition: Int, from position: Int64) async throws -> Int {
+    private func step(_ partition: Int, from position: Int64, _ lease: Lease) async throws -> Int {
         guard let served = slot.current else { throw Error.noModel(slot.name) }
         guard served.binding.mismatched.isEmpty else {
             throw Error.otherDefinitions(served.version, columns: served.binding.mismatched)
@@ -188,7 +196,7 @@ package actor StreamPredictor {
         guard batch.nextOffset > position else { return 0 }
         let (records, skipped) = try predictions(of: batch, served)
         var unit = LogUnit(
-            group: group, partition: partition, outputs: [.init(topic: predictionsTopic, records: records)], lease: leases[partition])
+            group: group, partition: partition, outputs: [.init(topic: predictionsTopic, records: records)], lease: lease)
         unit.offsets = [.init(topic: topic, partition: partition, next: batch.nextOffset)]
         try await log.commit(unit)
         positions[partition] = batch.nextOffset
