@@ -179,6 +179,11 @@ class Report:
         """`above` over `below`, round by round."""
         self.add(name, [a / b for a, b in zip(above, below, strict=True)], "×", **keywords)
 
+    def leave_out(self, threshold, reason):
+        """Says why a figure cannot be measured here; it then does not count as missed."""
+        self.checked.add(threshold)
+        self.note(f"{threshold} is not measured: {reason}")
+
     def note(self, text):
         print(f"  {text}", flush=True)
 

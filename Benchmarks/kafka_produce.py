@@ -38,7 +38,7 @@ def main():
     rates = {"mlops": [], "C": []}
     with scratch() as directory:
         peer = str(directory / "kafka_produce")
-        subprocess.run(["cc", "-O2", "-o", peer, PEERS / "kafka_produce.c", "-lrdkafka"], check=True)
+        subprocess.run(["cc", "-O2", "-o", peer, PEERS / "kafka_produce.c", "-lrdkafka", "-lpthread"], check=True)
         for turn in range(ROUNDS):
             progress(f"round {turn + 1} of {ROUNDS}")
             for name, program in (("mlops", OURS), ("C", peer)):

@@ -1,19 +1,27 @@
 /* Sends records with librdkafka's own loop, as fast as it goes: kafka_produce BROKERS TOPIC COUNT BYTES. Prints seconds.
    Settings are those of the program that it is measured beside.
-   kafka_produce mock TOPIC: is a broker instead, prints its address, and ends with its input. */
+   kafka_produce mock TOPIC[/PARTITIONS]…: is a broker of these topics instead, of four partitions unless it says otherwise;
+   prints its address, and ends with its input. */
 #include <librdkafka/rdkafka.h>
 #include <librdkafka/rdkafka_mock.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 static long delivered = 0, failed = 0;
+static long total = 0;
 
 static void report(rd_kafka_t *rk, const rd_kafka_message_t *message, void *opaque) {
     (void)rk, (void)opaque;
     if (message->err) failed++;
     else delivered++;
+}
+
+static void *serve(void *rk) {
+    while (delivered + failed < total) rd_kafka_poll(rk, 100);
+    return NULL;
 }
 
 static double now(void) {
@@ -26,11 +34,16 @@ static void silence(const rd_kafka_t *rk, int level, const char *facility, const
     (void)rk, (void)level, (void)facility, (void)text;
 }
 
-static int mock(const char *topic) {
+static int mock(int count, char **topics) {
     rd_kafka_conf_t *conf = rd_kafka_conf_new();
     rd_kafka_conf_set_log_cb(conf, silence);
     rd_kafka_mock_cluster_t *cluster = rd_kafka_mock_cluster_new(rd_kafka_new(RD_KAFKA_PRODUCER, conf, NULL, 0), 1);
-    if (!cluster || rd_kafka_mock_topic_create(cluster, topic, 4, 1)) return 1;
+    if (!cluster) return 1;
+    for (int i = 0; i < count; i++) {
+        char *slash = strchr(topics[i], '/');
+        if (slash) *slash = 0;
+        if (rd_kafka_mock_topic_create(cluster, topics[i], slash ? atoi(slash + 1) : 4, 1)) return 1;
+    }
     printf("%s\n", rd_kafka_mock_cluster_bootstraps(cluster));
     fflush(stdout);
     while (getchar() != EOF) {}
@@ -38,13 +51,13 @@ static int mock(const char *topic) {
 }
 
 int main(int argc, char **argv) {
-    if (argc == 3 && !strcmp(argv[1], "mock")) return mock(argv[2]);
+    if (argc >= 3 && !strcmp(argv[1], "mock")) return mock(argc - 2, argv + 2);
     if (argc != 5) return 64;
     long count = atol(argv[3]), bytes = atol(argv[4]);
     char reason[512];
     rd_kafka_conf_t *conf = rd_kafka_conf_new();
     const char *settings[][2] = {
-        {"bootstrap.servers", argv[1]}, {"enable.idempotence", "true"}, {"partitioner", "murmur2_random"}, {"linger.ms", "5"},
+        {"bootstrap.servers", argv[1]}, {"enable.idempotence", "true"}, {"partitioner", "murmur2_random"}, {"linger.ms", "1"},
         {"queue.buffering.max.messages", "100000"}, {"queue.buffering.max.kbytes", "65536"}, {"compression.type", "lz4"}};
     for (size_t i = 0; i < sizeof settings / sizeof *settings; i++)
         if (rd_kafka_conf_set(conf, settings[i][0], settings[i][1], reason, sizeof reason)) return fprintf(stderr, "%s\n", reason), 78;
@@ -52,27 +65,30 @@ int main(int argc, char **argv) {
     rd_kafka_t *rk = rd_kafka_new(RD_KAFKA_PRODUCER, conf, reason, sizeof reason);
     if (!rk) return fprintf(stderr, "%s\n", reason), 1;
     rd_kafka_topic_t *topic = rd_kafka_topic_new(rk, argv[2], NULL);
-    char *value = malloc(bytes), key[32];
+    char *value = malloc(bytes), keys[50][16];
     for (long i = 0; i < bytes; i++) value[i] = "{\"price\":12345.678,\"quantity\":0.25}"[i % 35];
+    for (int i = 0; i < 50; i++) snprintf(keys[i], sizeof *keys, "pair-%d", i);
+    total = count;
+    pthread_t server;
     double start = now();
+    if (pthread_create(&server, NULL, serve, rk)) return 1;
     for (long i = 0; i < count; i++) {
-        int length = snprintf(key, sizeof key, "pair-%ld", i % 50);
-        snprintf(value, 20, "%019ld", i);
+        char *key = keys[i % 50];
         rd_kafka_vu_t parts[] = {
             {.vtype = RD_KAFKA_VTYPE_RKT, .u.rkt = topic},
             {.vtype = RD_KAFKA_VTYPE_MSGFLAGS, .u.i = RD_KAFKA_MSG_F_COPY},
-            {.vtype = RD_KAFKA_VTYPE_KEY, .u.mem = {key, length}},
+            {.vtype = RD_KAFKA_VTYPE_KEY, .u.mem = {key, strlen(key)}},
             {.vtype = RD_KAFKA_VTYPE_VALUE, .u.mem = {value, bytes}},
             {.vtype = RD_KAFKA_VTYPE_TIMESTAMP, .u.i64 = 1700000000000 + i}};
         rd_kafka_error_t *error;
         while ((error = rd_kafka_produceva(rk, parts, sizeof parts / sizeof *parts))) {
             if (rd_kafka_error_code(error) != RD_KAFKA_RESP_ERR__QUEUE_FULL) return fprintf(stderr, "%s\n", rd_kafka_error_string(error)), 1;
             rd_kafka_error_destroy(error);
-            rd_kafka_poll(rk, 10);
+            struct timespec moment = {0, 1000000};
+            nanosleep(&moment, NULL);
         }
-        if (i % 1000 == 0) rd_kafka_poll(rk, 0);
     }
-    rd_kafka_flush(rk, 60000);
+    pthread_join(server, NULL);
     double seconds = now() - start;
     if (delivered != count || failed) return fprintf(stderr, "%ld of %ld delivered, %ld failed\n", delivered, count, failed), 1;
     printf("%.6f\n", seconds);
