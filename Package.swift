@@ -34,6 +34,7 @@ let metrics = Target.Dependency.product(name: "Metrics", package: "swift-metrics
 let coreMetrics = Target.Dependency.product(name: "CoreMetrics", package: "swift-metrics")
 let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
 let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
+let nioHTTPTypes = Target.Dependency.product(name: "NIOHTTPTypes", package: "swift-nio-extras")
 let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
 let nioSSL = Target.Dependency.product(name: "NIOSSL", package: "swift-nio-ssl")
 let nioWebSocket = Target.Dependency.product(name: "NIOWebSocket", package: "swift-nio")
@@ -73,8 +74,8 @@ let modules: [Module] = [
     Module(
         name: "Web", layer: .adapters, uses: ["CZlib", "Domain", "Telemetry"],
         products: [
-            hummingbird, hummingbirdCore, hummingbirdTLS, httpClient, httpTypes, lifecycle, logging, metrics, nioCore, nioHTTP1, nioPosix,
-            nioSSL,
+            hummingbird, hummingbirdCore, hummingbirdTLS, httpClient, httpTypes, lifecycle, logging, metrics, nioCore, nioHTTP1,
+            nioHTTPTypes, nioPosix, nioSSL,
         ], tested: true),
     Module(
         name: "WebSocket", layer: .adapters, products: [nioCore, nioHTTP1, nioPosix, nioSSL, nioWebSocket], tested: true),
@@ -102,7 +103,7 @@ let modules: [Module] = [
             "Domain", "Table", "Expressions", "Streaming", "Features", "Project", "Settings", "Telemetry", "EventLog", "Columnar",
             "ObjectStore", "Web", "FeatureStore",
         ],
-        products: roleProducts + [hummingbird, httpTypes], tested: true),
+        products: roleProducts + [hummingbird, httpTypes, nioCore], tested: true),
     Module(
         name: "TrainRole", layer: .roles,
         uses: [
@@ -190,6 +191,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-nio-extras.git", from: "1.35.2"),
         .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
         .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
         .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),

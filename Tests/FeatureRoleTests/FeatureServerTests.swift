@@ -5,6 +5,7 @@ import FeatureStore
 import Features
 import Foundation
 import HTTPTypes
+import NIOCore
 import Table
 import Testing
 import Web
@@ -15,7 +16,7 @@ import Web
 private struct Fixture {
     let log: any EventLog
     let stream: StreamDefinition
-    let catalogue: OnlineRequest.Catalogue
+    let catalogue: OnlineCatalogue
 
     static func with(ttl: [String: Int64] = [:], _ body: (Fixture) async throws -> Void) async throws {
         let directory = FileManager.default.temporaryDirectory.appending(path: "mlops-server-\(UUID().uuidString)").path
@@ -43,11 +44,11 @@ private struct Fixture {
         for view in cells { try await view.refresh() }
         let store = FeatureStoreDefinition(
             ttl: ttl, services: [.init(name: "both", features: [.init(view: "b", column: "y"), .init(view: "a", column: "x")])])
-        try await body(Fixture(log: log, stream: stream, catalogue: .init(project: "shop", views: cells, store: store)))
+        try await body(Fixture(log: log, stream: stream, catalogue: OnlineCatalogue(project: "shop", views: cells, store: store)))
     }
 
     func answer(_ body: String, now: Int64 = 60_001) throws(FeastFailure) -> String {
-        String(decoding: OnlineAnswer.json(try OnlineRequest(Array(body.utf8), catalogue), now: now), as: UTF8.self)
+        String(buffer: OnlineAnswer.json(try OnlineRequest(Array(body.utf8), catalogue), now: now))
     }
 
     func failure(_ body: String) throws -> FeastFailure? {
@@ -136,6 +137,66 @@ private struct Fixture {
             let failure = try #require(try fixture.failure(body))
             #expect(failure.status.code == status)
             #expect(failure.message.contains(words))
+        }
+    }
+
+    @Test(
+        arguments: [
+            #"{"features":["a:x","b:y"],"entities":{"user":[7]}}"#, #"{"features":["a:x","b:y"],"entities":{"user":[8, 7 ,0]}}"#,
+            #"{"features":["a:x","b:y"],"entities":{"user":[-7,123456789012345678]}}"#,
+            #"{"features":["a:x","b:y"],"entities":{"user":["7",null,7.0]}}"#,
+            #"{"features":["a:x","b:y"],"entities": { "user" : [ 9223372036854775807 ] } }"#,
+            #"{"features":["a:x","b:y"],"entities":{"user":[7],"other":[1]}}"#,
+            #"{"entities":{"user":[7]},"features":["a:x","b:y"]}"#, #"{"entities":{"user":[7]},"features":["b:y"]}"#,
+            #"{"features":["a:x","b:x"],"entities":{"user":[7]},"full_feature_names":true}"#,
+            #"{"features":["a:x","b:x"],"entities":{"user":[7]},"full_feature_names":false}"#,
+            #"{"features":["a:x","b:y"],"entities":{"user":[]}}"#, #"{"features":["a:x","b:y"],"entities":{"user":[007]}}"#,
+            #"{"features":["a:x","b:y"],"entities":{"user":[-0]}}"#, #"{"features":["a:x","b:y"],"entities":{"user":[7]]}"#,
+            #"{"features":["a:x","b:y"],"entities":{"user":[7],"user":[8]}}"#, #"{"features":["a:x","b:y"],"entities":{"user":[7,]}}"#,
+            #"{"features":["a:x","b:y"],"entities":{"user":[7]},"entities":{"user":[8]}}"#,
+            #"{"features":["a:x","b:y"],"entities":{"user":[7]}}"#, #"{"features":["a:x","b:y"],"entities":{}}"#,
+        ])
+    func `a request that is known by the text around its entities is answered as one that is not`(body: String) async throws {
+        try await Fixture.with { fixture in
+            let known = KnownRequests(fixture.catalogue)
+            func again(_ body: String) -> Result<String, FeastFailure> {
+                let bytes = Array(body.utf8)
+                return bytes.withUnsafeBytes { bytes in
+                    Result { () throws(FeastFailure) in try known.request(bytes) }.map { String(buffer: OnlineAnswer.json($0, now: 60_001)) }
+                }
+            }
+            for lesson in [
+                #"{"features":["a:x","b:y"],"entities":{"user":[1]}}"#, #"{"entities":{"user":[1]},"features":["a:x","b:y"]}"#,
+                #"{"entities":{"user":[1]},"features":["b:y"]}"#,
+                #"{"features":["a:x","b:x"],"entities":{"user":[1]},"full_feature_names":true}"#,
+            ] { _ = again(lesson) }
+            #expect(again(body) == Result { () throws(FeastFailure) in try fixture.answer(body) })
+        }
+    }
+
+    @Test func `a server remembers a bounded number of feature lists, the latest`() async throws {
+        try await Fixture.with { fixture in
+            let known = KnownRequests(fixture.catalogue)
+            for space in 0..<(KnownRequests.limit + 10) {
+                let body = Array((String(repeating: " ", count: space) + #"{"features":["a:x"],"entities":{"user":[7]}}"#).utf8)
+                _ = try body.withUnsafeBytes { bytes in Result { () throws(FeastFailure) in try known.request(bytes) } }.get()
+            }
+            #expect(known.count == KnownRequests.limit)
+        }
+    }
+
+    @Test func `an entity of several keys, some of them text, is looked up as its record is keyed`() async throws {
+        var column = KeyColumn(), other = KeyColumn()
+        for value in [Value.string("a\"b"), .string(""), .null, .string("é")] { column.append(value) }
+        for value in [Value.int(-5), .int(1), .int(2), .int(3)] { other.append(value) }
+        try await Fixture.with { fixture in
+            let view = try #require(fixture.catalogue.views["a"])
+            let plan = try OnlinePlan([.init(view: "a", column: "x")], full: false, fixture.catalogue)
+            let part = OnlinePlan.Part(view: view, columns: [0], keys: [0, 1], ttl: 0)
+            let keys = OnlineRequest(plan: plan, keys: [column, other]).entities(of: part)
+            let texts = (0..<keys.count).map { String(decoding: keys.bytes[keys.range($0)], as: UTF8.self) }
+            #expect(texts == [#"["a\"b",-5]"#, "", "", #"["é",3]"#])
+            #expect(try EntityKey([.string("a\"b"), .int(-5)]).description == texts[0])
         }
     }
 

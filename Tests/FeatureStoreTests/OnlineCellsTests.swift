@@ -23,25 +23,20 @@ import Testing
                 [Record(key: Array(String(user).utf8), value: value.map { Array($0.utf8) }, timestamp: 0)], to: "v.latest")
             try await cells.refresh()
         }
-        let keys = [try EntityKey([.int(1)]), nil, try EntityKey([.int(2)])]
+        var keys = TextList()
+        for key in ["1", "", "2"] { keys.append { $0 += key.utf8 } }
         func text(_ column: Int) -> [String?] {
             cells.rows(for: keys).map { row in
-                row.map { row in
-                    var bytes: [UInt8] = []
-                    row.append(column, to: &bytes)
-                    return String(decoding: bytes, as: UTF8.self) + (row.isNull(column) ? " null" : "")
-                }
+                row.map { String(decoding: $0.cell(column), as: UTF8.self) }
             }
         }
         #expect(!cells.isReady)
         try await put(1, #"{"user":1,"x":-0.5,"s":"nü","event_time_ms":1}"#)
         #expect(cells.isReady && cells.columns == ["user", "x", "s", "event_time_ms"])
         try await put(2, #"{"user":2,"x":null,"s":null,"event_time_ms":86400000}"#)
-        #expect(text(1) == ["-0.5", nil, "null null"])
-        #expect(text(2) == ["\"nü\"", nil, "null null"])
-        var time: [UInt8] = []
-        cells.rows(for: keys)[2]?.appendTime(to: &time)
-        #expect(String(decoding: time, as: UTF8.self) == "\"1970-01-02T00:00:00Z\"")
+        #expect(text(1) == ["-0.5", nil, "null"])
+        #expect(text(2) == ["\"nü\"", nil, "null"])
+        #expect(cells.rows(for: keys)[2].map { String(decoding: $0.time, as: UTF8.self) } == "\"1970-01-02T00:00:00Z\"")
         try await put(1, #"{"user":1,"x":2,"s":"n","event_time_ms":2}"#)
         #expect(text(1)[0] == "2.0" && text(2)[0] == "\"n\"")
         try await put(1, nil)

@@ -28,11 +28,12 @@ extension Response {
 extension Request {
     /// The whole body.
     /// - Throws: 413 when it is larger than `limit` bytes.
-    package func bytes(upTo limit: Int) async throws -> [UInt8] {
-        do {
-            let buffer = try await body.collect(upTo: limit)
-            return Array(buffer.readableBytesView)
-        } catch is NIOTooManyBytesError {
+    package func bytes(upTo limit: Int) async throws -> [UInt8] { Array(try await buffer(upTo: limit).readableBytesView) }
+
+    /// The whole body.
+    /// - Throws: 413 when it is larger than `limit` bytes.
+    func buffer(upTo limit: Int) async throws -> ByteBuffer {
+        do { return try await body.collect(upTo: limit) } catch is NIOTooManyBytesError {
             throw RequestError.tooLarge(limit)
         }
     }

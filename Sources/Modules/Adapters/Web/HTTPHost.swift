@@ -35,13 +35,14 @@ package struct HTTPHost: Service {
     ///   - port: 0 lets the system choose; see ``address``.
     ///   - tls: Speaks HTTPS with this certificate; `nil` for HTTP.
     ///   - responder: Usually a router's.
+    ///   - quick: What is answered without waiting; asked before the responder.
     ///   - limits: What a request may cost, decided from its head.
     ///   - failure: The answer to an error that a handler threw.
     ///   - address: One that somebody waits on already, when there is.
     ///   - onListening: Called once, before the first request is accepted.
     package init(
         role: String, host: String = "127.0.0.1", port: Int, tls: TLSFiles? = nil, responder: some HTTPResponder<WebContext>,
-        limits: @escaping @Sendable (HTTPRequest) -> HTTPLimits = { _ in HTTPLimits() },
+        quick: [QuickRoute] = [], limits: @escaping @Sendable (HTTPRequest) -> HTTPLimits = { _ in HTTPLimits() },
         failure: @escaping @Sendable (any Error, Request) -> Response? = { _, _ in nil },
         logger: Logger, address: ListeningAddress = ListeningAddress(),
         onListening: @escaping @Sendable (ListeningAddress.Place) async -> Void = { _ in }
@@ -51,7 +52,7 @@ package struct HTTPHost: Service {
         self.tls = tls
         self.responder = LimitedResponder(
             inner: responder, limits: limits, failure: failure, meter: RequestMeter(role: role),
-            isLoopback: RequestOrigin.loopbackNames.contains(host.lowercased()))
+            isLoopback: RequestOrigin.loopbackNames.contains(host.lowercased()), quick: quick)
         self.logger = logger
         self.address = address
         self.onListening = onListening
@@ -81,7 +82,10 @@ package struct HTTPHost: Service {
     }
 
     private func server() throws -> HTTPServerBuilder {
-        let plain = HTTPServerBuilder.http1(configuration: .init(idleTimeout: .nanoseconds(75_000_000_000)))
+        let plain = HTTPServerBuilder { [responder] answer in
+            LoopChannel(
+                http: HTTP1Channel(responder: answer, configuration: .init(idleTimeout: .nanoseconds(75_000_000_000))), responder: responder)
+        }
         guard let tls else { return plain }
         return try .tls(plain, tlsConfiguration: tls.configuration())
     }

@@ -13,17 +13,21 @@ struct LimitedResponder: HTTPResponder {
     let meter: RequestMeter
     /// Whether only this machine can reach the host; requests that a foreign page makes a browser send are then refused.
     let isLoopback: Bool
+    /// What is answered without waiting, whichever way a request comes.
+    let quick: [QuickRoute]
     private let deadlines = Deadlines()
 
     init(
         inner: any HTTPResponder<WebContext>, limits: @escaping @Sendable (HTTPRequest) -> HTTPLimits,
-        failure: @escaping @Sendable (any Error, Request) -> Response?, meter: RequestMeter, isLoopback: Bool
+        failure: @escaping @Sendable (any Error, Request) -> Response?, meter: RequestMeter, isLoopback: Bool,
+        quick: [QuickRoute]
     ) {
         self.inner = inner
         self.limits = limits
         self.failure = failure
         self.meter = meter
         self.isLoopback = isLoopback
+        self.quick = quick
     }
 
     func respond(to request: Request, context: WebContext) async throws -> Response {
@@ -42,14 +46,16 @@ struct LimitedResponder: HTTPResponder {
         response.headers[Self.contentTypeOptions] = "nosniff"
         // A HEAD asks for the head alone, whoever answered.
         if request.method == .head { response = response.createHeadResponse() }
-        meter.record(request, route: context.endpointPath, status: response.status.code, duration: ContinuousClock.now - start)
+        meter.record(
+            request.method, route: quick.first { $0.takes(request.head) }?.path ?? context.endpointPath, status: response.status.code,
+            duration: ContinuousClock.now - start)
         return response
     }
 
     /// The path that the router notes for a request that no route takes.
     private static let unrouted = "NotFound"
 
-    private static let contentTypeOptions = HTTPField.Name("X-Content-Type-Options") ?? .contentType
+    static let contentTypeOptions = HTTPField.Name("X-Content-Type-Options") ?? .contentType
 
     private func answer(_ request: Request, _ context: WebContext) async throws -> Response {
         guard RequestOrigin.isTrusted(request.head, isLoopback: isLoopback) else {
@@ -64,10 +70,17 @@ struct LimitedResponder: HTTPResponder {
             let body = request.body
             request.body = RequestBody(asyncSequence: CountedBody(base: body, limit: limits.maxBodyBytes))
         }
-        guard let timeout = limits.timeout else { return try await inner.respond(to: request, context: context) }
-        let answer = try await deadlines.run(within: timeout) { [inner, request] in try await inner.respond(to: request, context: context) }
+        guard let timeout = limits.timeout else { return try await route(request, context, limits) }
+        let answer = try await deadlines.run(within: timeout) { [request] in try await route(request, context, limits) }
         guard let answer else { throw RequestError(.serviceUnavailable, "the request took longer than \(timeout)") }
         return answer
+    }
+
+    private func route(_ request: Request, _ context: WebContext, _ limits: HTTPLimits) async throws -> Response {
+        guard let route = quick.first(where: { $0.takes(request.head) }) else { return try await inner.respond(to: request, context: context) }
+        let answer = route.answer(try await request.buffer(upTo: limits.maxBodyBytes))
+        return Response(
+            status: answer.status, headers: [.contentType: "application/json"], body: ResponseBody(byteBuffer: answer.body))
     }
 
     private func errorAnswer(_ error: any Error, _ request: Request, _ context: WebContext) -> Response {

@@ -1,4 +1,4 @@
-import Hummingbird
+import HTTPTypes
 import Metrics
 import Synchronization
 
@@ -19,8 +19,8 @@ struct RequestMeter: Sendable {
 
     init(role: String) { self.role = role }
 
-    func record(_ request: Request, route: String?, status: Int, duration: Duration) {
-        let key = Key(method: Self.method(request), route: route ?? "none", status: status)
+    func record(_ method: HTTPRequest.Method, route: String?, status: Int, duration: Duration) {
+        let key = Key(method: Self.name(method), route: route ?? "none", status: status)
         let (counter, timer) = known.series.withLock { series in
             if let pair = series[key] { return pair }
             let dimensions = [("role", role), ("method", key.method), ("route", key.route)]
@@ -36,9 +36,9 @@ struct RequestMeter: Sendable {
         timer.recordNanoseconds(seconds * 1_000_000_000 + attoseconds / 1_000_000_000)
     }
 
-    private static func method(_ request: Request) -> String {
-        switch request.method {
-        case .get, .post, .put, .patch, .delete, .head, .options: request.method.rawValue
+    private static func name(_ method: HTTPRequest.Method) -> String {
+        switch method {
+        case .get, .post, .put, .patch, .delete, .head, .options: method.rawValue
         default: "other"
         }
     }

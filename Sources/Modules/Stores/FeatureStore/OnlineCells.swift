@@ -6,36 +6,6 @@ import Table
 
 /// The latest row of every entity of a view as JSON text, cell by cell: answers are put together by copying.
 package actor OnlineCells {
-    package struct Row: Sendable {
-        /// The cells one after the other, then the row's time as a quoted ISO 8601 text.
-        private let bytes: [UInt8]
-        /// Where each cell ends.
-        private let ends: [UInt32]
-        /// From when on the row could have been known, milliseconds since the epoch.
-        package let availability: EventTime.Milliseconds
-
-        init(_ values: [Value], availability: EventTime.Milliseconds) {
-            var bytes: [UInt8] = [], ends: [UInt32] = []
-            for value in values {
-                JSONText.append(value, to: &bytes)
-                ends.append(UInt32(bytes.count))
-            }
-            JSONText.append(EventTime.format(availability), to: &bytes)
-            self.bytes = bytes
-            self.ends = ends
-            self.availability = availability
-        }
-
-        private func start(_ column: Int) -> Int { column == 0 ? 0 : Int(ends[column - 1]) }
-
-        /// Of the texts of cells only null's begins with an n.
-        package func isNull(_ column: Int) -> Bool { bytes[start(column)] == UInt8(ascii: "n") }
-
-        package func append(_ column: Int, to text: inout [UInt8]) { text += bytes[start(column)..<Int(ends[column])] }
-
-        package func appendTime(to text: inout [UInt8]) { text += bytes[start(ends.count)...] }
-    }
-
     package nonisolated let view: CompiledView
     package nonisolated let columns: [String]
     private nonisolated let state = Mutex(State())
@@ -46,7 +16,7 @@ package actor OnlineCells {
     private var decoder: RowDecoder
 
     private struct State {
-        var rows: [EntityKey: Row] = [:]
+        var rows = RowTable()
         var isReady = false
     }
 
@@ -59,9 +29,11 @@ package actor OnlineCells {
         decoder = RowDecoder(fields: view.schema.columns.map { RowDecoder.Field($0.name, $0.type, isOptional: true) })
     }
 
-    /// The rows of entities, each `nil` where there is none, as of one moment.
-    package nonisolated func rows(for entities: [EntityKey?]) -> [Row?] {
-        state.withLock { state in entities.map { $0.flatMap { state.rows[$0] } } }
+    /// The rows of entities by the bytes of their keys, each `nil` where there is none, as of one moment.
+    package nonisolated func rows(for keys: TextList) -> [OnlineRow?] {
+        keys.bytes.withUnsafeBytes { bytes in
+            state.withLock { state in (0..<keys.count).map { state.rows[UnsafeRawBufferPointer(rebasing: bytes[keys.range($0)])] } }
+        }
     }
 
     package nonisolated var count: Int { state.withLock { $0.rows.count } }
@@ -91,7 +63,7 @@ package actor OnlineCells {
             entities.append((key, record.value == nil))
         }
         let columns = decoder.finish()
-        var changed: [(EntityKey, Row?)] = [], next = 0
+        var changed: [(EntityKey, OnlineRow?)] = [], next = 0
         for entity in entities {
             guard !entity.isDeleted else {
                 changed.append((entity.key, nil))
@@ -99,9 +71,11 @@ package actor OnlineCells {
             }
             let values = columns.map { $0[next] }
             next += 1
-            changed.append((entity.key, Row(values, availability: Self.time(values[availabilityIndex]))))
+            changed.append((entity.key, OnlineRow(values, availability: Self.time(values[availabilityIndex]))))
         }
-        state.withLock { state in for (key, row) in changed { state.rows[key] = row } }
+        state.withLock { state in
+            for (key, row) in changed { if let row { state.rows.set(key.bytes, to: row) } else { state.rows.remove(key.bytes) } }
+        }
     }
 
     private static func time(_ value: Value) -> EventTime.Milliseconds {

@@ -5,6 +5,7 @@ import FeatureStore
 import Hummingbird
 import HTTPTypes
 import Logging
+import NIOCore
 import Telemetry
 import Web
 
@@ -12,28 +13,30 @@ import Web
 ///
 /// The answers are those of Feast's Python server, with two differences: what a caller can mend is status 422 and not 500, and the
 /// `Content-Type` of a request does not matter.
-struct FeatureRoutes: HTTPResponder {
-    typealias Context = WebContext
-
-    let catalogue: OnlineRequest.Catalogue
-    let streams: [StreamDefinition]
-    let log: any EventLog
-    let wall: @Sendable () -> EventTime.Milliseconds
-    let maxBodyBytes: Int
-    let logger: Logger
-    /// Everything but the one path that must be quick.
+struct FeatureRoutes {
+    let catalogue: OnlineCatalogue
+    /// The one path that must be quick.
+    let online: QuickRoute
+    /// All the others.
     let others: any HTTPResponder<WebContext>
 
     init(
-        catalogue: OnlineRequest.Catalogue, streams: [StreamDefinition], log: any EventLog, metrics: MetricsRegistry, readiness: Readiness,
+        catalogue: OnlineCatalogue, streams: [StreamDefinition], log: any EventLog, metrics: MetricsRegistry, readiness: Readiness,
         maxBodyBytes: Int, logger: Logger, wall: @escaping @Sendable () -> EventTime.Milliseconds
     ) {
         self.catalogue = catalogue
-        self.streams = streams
-        self.log = log
-        self.wall = wall
-        self.maxBodyBytes = maxBodyBytes
-        self.logger = logger
+        let known = KnownRequests(catalogue), views = Array(catalogue.views.values)
+        online = QuickRoute(.post, "/get-online-features") { body in
+            do throws(FeastFailure) {
+                guard views.allSatisfy(\.isReady) else {
+                    throw FeastFailure(status: .serviceUnavailable, type: nil, message: "the features are not loaded yet")
+                }
+                let request = try body.withUnsafeReadableBytes { bytes in Result { () throws(FeastFailure) in try known.request(bytes) } }.get()
+                return QuickRoute.Answer(OnlineAnswer.json(request, now: wall()))
+            } catch {
+                return QuickRoute.Answer(ByteBuffer(bytes: error.body), status: error.status)
+            }
+        }
         let router = Router(context: WebContext.self)
         let push = Pusher(streams: streams, log: log, wall: wall, maxBodyBytes: maxBodyBytes, logger: logger)
         router.get("/health") { _, _ in Response(status: .ok) }
@@ -46,21 +49,8 @@ struct FeatureRoutes: HTTPResponder {
         others = router.buildResponder()
     }
 
-    func respond(to request: Request, context: WebContext) async throws -> Response {
-        guard request.method == .post, request.uri.path == "/get-online-features" else {
-            return try await others.respond(to: request, context: context)
-        }
-        return await Self.guarded { () async throws(FeastFailure) in
-            let body = try await Self.body(request, maxBodyBytes)
-            guard catalogue.views.values.allSatisfy(\.isReady) else {
-                throw FeastFailure(status: .serviceUnavailable, type: nil, message: "the features are not loaded yet")
-            }
-            return .json(OnlineAnswer.json(try OnlineRequest(body, catalogue), now: wall()))
-        }
-    }
-
     /// Rows are computed from events; a row that nobody computed would be one that nobody can compute again.
-    private static func refuseWrite(_ request: Request, _ catalogue: OnlineRequest.Catalogue, _ limit: Int) async -> Response {
+    private static func refuseWrite(_ request: Request, _ catalogue: OnlineCatalogue, _ limit: Int) async -> Response {
         await guarded { () async throws(FeastFailure) in
             let name = try document(try await body(request, limit))["feature_view_name"]?.string ?? ""
             guard catalogue.views[name] != nil else {
@@ -72,7 +62,7 @@ struct FeatureRoutes: HTTPResponder {
     }
 
     /// The online rows follow the views by themselves: there is nothing to do but to say whether the views exist.
-    private static func materialize(_ request: Request, _ catalogue: OnlineRequest.Catalogue, _ limit: Int) async -> Response {
+    private static func materialize(_ request: Request, _ catalogue: OnlineCatalogue, _ limit: Int) async -> Response {
         await guarded { () async throws(FeastFailure) in
             let names = try document(try await body(request, limit))["feature_views"]?.array ?? []
             for name in names.compactMap(\.string) where catalogue.views[name] == nil {

@@ -37,12 +37,12 @@ package struct FeatureServer: Service {
         self.readiness = readiness
         readiness.expect("features")
         let routes = FeatureRoutes(
-            catalogue: OnlineRequest.Catalogue(project: project, views: views, store: store), streams: compiled.map(\.stream), log: log,
+            catalogue: OnlineCatalogue(project: project, views: views, store: store), streams: compiled.map(\.stream), log: log,
             metrics: metrics, readiness: readiness, maxBodyBytes: configuration.maxBodyBytes, logger: logger, wall: wall)
         let limits = HTTPLimits(maxBodyBytes: configuration.maxBodyBytes)
         host = HTTPHost(
-            role: "features", host: configuration.host, port: configuration.port, responder: routes, limits: { _ in limits }, logger: logger
-        )
+            role: "features", host: configuration.host, port: configuration.port, responder: routes.others, quick: [routes.online],
+            limits: { _ in limits }, logger: logger)
     }
 
     package func run() async throws {

@@ -3,95 +3,81 @@ import Features
 import FeatureStore
 import Web
 
-/// The body of `/get-online-features`, resolved against the views there are.
-struct OnlineRequest {
-    /// The features of one view, for all entities.
-    struct Part {
-        let view: OnlineCells
-        /// Places in the view's columns.
-        let columns: [Int]
-        /// `nil` where the entity is none.
-        let entities: [EntityKey?]
-        /// Milliseconds; 0 is no limit.
-        let ttl: EventTime.Milliseconds
-    }
+/// The values of one join key, one an entity.
+struct KeyColumn {
+    /// JSON text.
+    var json = TextList()
+    /// What the value says in the key of a record; empty where the entity is none.
+    var keys = TextList()
 
-    /// The key columns that are echoed, in the order of the views, each once.
-    let keys: [(name: String, values: [Value])]
-    let parts: [Part]
-    /// Of the results: keys, then features, view by view.
-    let names: [String]
+    var count: Int { json.count }
 
-    /// What may be asked for.
-    struct Catalogue: Sendable {
-        let project: String
-        let views: [String: OnlineCells]
-        let store: FeatureStoreDefinition
-
-        init(project: String, views: [OnlineCells], store: FeatureStoreDefinition) {
-            self.project = project
-            self.views = Dictionary(views.map { ($0.view.definition.name, $0) }, uniquingKeysWith: { first, _ in first })
-            self.store = store
+    mutating func append(_ value: Value) {
+        json.append { JSONText.append(value, to: &$0) }
+        keys.append { bytes in
+            switch value {
+            case .string(let text): bytes += text.utf8
+            case .int(let number): JSONText.append(number, to: &bytes)
+            default: break
+            }
         }
     }
+}
+
+/// The body of `/get-online-features`, resolved against the views there are.
+struct OnlineRequest {
+    let plan: OnlinePlan
+    /// In the order of the plan's keys, all of one length.
+    let keys: [KeyColumn]
 
     /// Entities of one request at most.
     static let maxEntities = 10_000
 
+    init(plan: OnlinePlan, keys: [KeyColumn]) {
+        self.plan = plan
+        self.keys = keys
+    }
+
     /// - Throws: ``FeastFailure`` that names what is unknown, missing or of the wrong type.
-    init(_ body: [UInt8], _ catalogue: Catalogue) throws(FeastFailure) {
+    init(_ body: some Sequence<UInt8>, _ catalogue: OnlineCatalogue) throws(FeastFailure) {
         let document = try Self.document(body)
         let wanted = try Self.features(document, catalogue)
         guard let entities = document["entities"]?.members else {
             throw .invalid("\"entities\" must be an object of lists, one a join key")
         }
-        let full = document["full_feature_names"]?.bool ?? false
-        var order: [String] = [], columns: [String: [Int]] = [:], names: [String] = []
-        for feature in wanted {
-            guard let view = catalogue.views[feature.view] else { throw .noView(feature.view, project: catalogue.project) }
-            guard let column = view.columns.firstIndex(of: feature.column) else {
-                let hint = SpellingSuggestion.hint(for: feature.column, among: view.view.schema.features)
-                throw .invalid("Feature \(feature.column) not found in projection \(feature.view)\(hint)")
-            }
-            if columns[feature.view] == nil { order.append(feature.view) }
-            columns[feature.view, default: []].append(column)
-        }
-        var keys: [(name: String, values: [Value])] = [], parts: [Part] = [], count: Int?
-        for name in order {
-            guard let view = catalogue.views[name], let columns = columns[name] else { continue }
-            var own: [[Value]] = []
-            for key in view.view.schema.key {
-                if let known = keys.first(where: { $0.name == key.name }) {
-                    own.append(known.values)
-                    continue
-                }
-                let values = try Self.values(of: key, entities, count)
-                count = values.count
-                keys.append((key.name, values))
-                own.append(values)
-            }
-            parts.append(
-                Part(
-                    view: view, columns: columns, entities: try Self.keys(own, count ?? 0), ttl: catalogue.store.ttl[name] ?? 0))
-            names += columns.map { full ? "\(name)__\(view.columns[$0])" : view.columns[$0] }
-        }
+        plan = try OnlinePlan(wanted, full: document["full_feature_names"]?.bool ?? false, catalogue)
+        var keys: [KeyColumn] = []
+        for key in plan.keys { keys.append(try Self.values(of: key, entities, keys.first?.count)) }
         self.keys = keys
-        self.parts = parts
-        self.names = keys.map(\.name) + names
-        if Set(self.names).count != self.names.count {
-            var seen: Set<String> = []
-            throw .collision(self.names.first { !seen.insert($0).inserted } ?? "")
-        }
     }
 
-    private static func document(_ body: [UInt8]) throws(FeastFailure) -> JSONValue {
+    var count: Int { keys.first?.count ?? 0 }
+
+    /// The keys of the records that hold the entities of a part; empty where the entity is none.
+    func entities(of part: OnlinePlan.Part) -> TextList {
+        guard part.keys.count != 1 else { return keys[part.keys[0]].keys }
+        var composite = TextList()
+        for row in 0..<count {
+            composite.append { bytes in
+                guard part.keys.allSatisfy({ !keys[$0].keys.range(row).isEmpty }) else { return }
+                for (place, key) in part.keys.enumerated() {
+                    bytes.append(UInt8(ascii: place == 0 ? "[" : ","))
+                    bytes += keys[key].json.bytes[keys[key].json.range(row)]
+                }
+                bytes.append(UInt8(ascii: "]"))
+            }
+        }
+        return composite
+    }
+
+    private static func document(_ body: some Sequence<UInt8>) throws(FeastFailure) -> JSONValue {
         let document: JSONValue
         do throws(JSONReader.Error) { document = try JSONReader.read(body) } catch { throw .invalid("the body is not JSON: \(error)") }
         guard document.members != nil else { throw .invalid("the body must be a JSON object") }
         return document
     }
 
-    private static func features(_ document: JSONValue, _ catalogue: Catalogue) throws(FeastFailure) -> [FeatureName] {
+    private static func features(_ document: JSONValue, _ catalogue: OnlineCatalogue) throws(FeastFailure) -> [FeatureName] {
         if let name = document["feature_service"]?.string, !name.isEmpty {
             if let service = catalogue.store.services.first(where: { $0.name == name }) { return service.features }
             // A view is a service of all its features.
@@ -114,7 +100,7 @@ struct OnlineRequest {
     /// The values of a join key, as many as those of the others.
     private static func values(
         of key: (name: String, type: ValueType), _ entities: [JSONValue.Member], _ count: Int?
-    ) throws(FeastFailure) -> [Value] {
+    ) throws(FeastFailure) -> KeyColumn {
         guard let items = entities.last(where: { $0.key == key.name })?.value.array, !items.isEmpty else {
             throw .invalid(
                 "Missing join key values for keys: ['\(key.name)']. Provided join_key_values: \(entities.map(\.key))")
@@ -123,8 +109,7 @@ struct OnlineRequest {
         guard count == nil || count == items.count else {
             throw .invalid("join key \"\(key.name)\" has \(items.count) values, another has \(count ?? 0)")
         }
-        var values: [Value] = []
-        values.reserveCapacity(items.count)
+        var values = KeyColumn()
         for item in items {
             switch (key.type, item) {
             case (_, .null): values.append(.null)
@@ -138,15 +123,5 @@ struct OnlineRequest {
             }
         }
         return values
-    }
-
-    private static func keys(_ parts: [[Value]], _ count: Int) throws(FeastFailure) -> [EntityKey?] {
-        if parts.count == 1 {
-            var keys: [EntityKey?] = []
-            keys.reserveCapacity(count)
-            for value in parts[0] { keys.append(try? EntityKey([value])) }
-            return keys
-        }
-        return (0..<count).map { row in try? EntityKey(parts.map { $0[row] }) }
     }
 }
