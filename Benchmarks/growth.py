@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """One to ten million trades through `features --once`, one processor: does an event cost the same, and memory stay where it is?
 
-Draws growth.svg beside the results: seconds and peak memory over the number of events, one dot a run.
+Draws growth.svg beside the results: seconds and peak memory over the number of events, one dot a run, beside straight growth.
 """
 
 import os
@@ -51,16 +51,19 @@ def main():
 
 
 def plot(runs):
-    """Two panels over the number of events: processor seconds and peak memory in MB."""
-    width, height, left, top, bottom, gap = 360, 260, 52, 34, 40, 40
+    """Two panels over the number of events: processor seconds and peak memory in MB, and what the first size promises for the others."""
+    width, height, left, top, bottom, gap = 360, 260, 52, 34, 64, 40
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {2 * (left + width) + gap} {top + height + bottom}"'
         ' font-family="system-ui, sans-serif" font-size="12" fill="#333">'
         '<rect width="100%" height="100%" fill="#fff"/>']
-    panels = [("processor time, s", lambda run: run.processor), ("peak memory, MB", lambda run: run.memory)]
-    for panel, (title, value) in enumerate(panels):
+    panels = [
+        ("processor time, s", lambda run: run.processor, lambda first, millions: first * millions / MILLIONS[0]),
+        ("peak memory, MB", lambda run: run.memory, lambda first, _: first)]
+    for panel, (title, value, promised) in enumerate(panels):
         x0 = left + panel * (left + width + gap)
-        largest = 1.1 * max(value(run) for found in runs.values() for run in found)
+        first = sorted(map(value, runs[MILLIONS[0]]))[len(runs[MILLIONS[0]]) // 2]
+        largest = 1.1 * max([promised(first, MILLIONS[-1])] + [value(run) for found in runs.values() for run in found])
         step = next(step for step in (1, 2, 5, 10, 20, 25, 50, 100, 200) if largest / step <= 7)
 
         def place(millions, amount):
@@ -76,12 +79,21 @@ def plot(runs):
             parts.append(f'<text x="{x:.1f}" y="{top + height + 16}" text-anchor="middle">{millions}</text>')
         parts.append(f'<text x="{x0 + width / 2}" y="{top + height + 34}" text-anchor="middle">million events</text>')
         middle = [(millions, sorted(map(value, found))[len(found) // 2]) for millions, found in runs.items()]
+        (x1, y1), (x2, y2) = (place(millions, promised(first, millions)) for millions in (MILLIONS[0], MILLIONS[-1]))
+        parts.append(f'<path d="M{x1:.1f} {y1:.1f}L{x2:.1f} {y2:.1f}" stroke="#c2571a" stroke-width="1.5" stroke-dasharray="6 4"/>')
         line = " ".join(f"{x:.1f},{y:.1f}" for x, y in (place(*point) for point in middle))
         parts.append(f'<polyline points="{line}" fill="none" stroke="#2563a8" stroke-width="1.5"/>')
         for millions, found in runs.items():
             for run in found:
                 x, y = place(millions, value(run))
                 parts.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3" fill="#2563a8" fill-opacity=".7"/>')
+    y, x = top + height + 54, left
+    parts.append(
+        f'<circle cx="{x + 10}" cy="{y - 4}" r="3" fill="#2563a8"/><path d="M{x} {y - 4}h20" stroke="#2563a8" stroke-width="1.5"/>'
+        f'<text x="{x + 28}" y="{y}">runs and their median</text>'
+        f'<path d="M{x + 190} {y - 4}h20" stroke="#c2571a" stroke-width="1.5" stroke-dasharray="6 4"/>'
+        f'<text x="{x + 218}" y="{y}">'
+        f'if every event cost what one of the first {MILLIONS[0]} M does, and memory stayed where it is then</text>')
     return "\n".join(parts) + "\n</svg>\n"
 
 
