@@ -162,7 +162,9 @@ private struct Fixture {
             func again(_ body: String) -> Result<String, FeastFailure> {
                 let bytes = Array(body.utf8)
                 return bytes.withUnsafeBytes { bytes in
-                    Result { () throws(FeastFailure) in try known.request(bytes) }.map { String(buffer: OnlineAnswer.json($0, now: 60_001)) }
+                    Result { () throws(FeastFailure) in try known.request(bytes) }.map {
+                        String(buffer: OnlineAnswer.json($0, now: 60_001))
+                    }
                 }
             }
             for lesson in [

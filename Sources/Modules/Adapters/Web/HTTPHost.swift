@@ -84,7 +84,8 @@ package struct HTTPHost: Service {
     private func server() throws -> HTTPServerBuilder {
         let plain = HTTPServerBuilder { [responder] answer in
             LoopChannel(
-                http: HTTP1Channel(responder: answer, configuration: .init(idleTimeout: .nanoseconds(75_000_000_000))), responder: responder)
+                http: HTTP1Channel(responder: answer, configuration: .init(idleTimeout: .nanoseconds(75_000_000_000))), responder: responder
+            )
         }
         guard let tls else { return plain }
         return try .tls(plain, tlsConfiguration: tls.configuration())

@@ -77,7 +77,9 @@ struct LimitedResponder: HTTPResponder {
     }
 
     private func route(_ request: Request, _ context: WebContext, _ limits: HTTPLimits) async throws -> Response {
-        guard let route = quick.first(where: { $0.takes(request.head) }) else { return try await inner.respond(to: request, context: context) }
+        guard let route = quick.first(where: { $0.takes(request.head) }) else {
+            return try await inner.respond(to: request, context: context)
+        }
         let answer = route.answer(try await request.buffer(upTo: limits.maxBodyBytes))
         return Response(
             status: answer.status, headers: [.contentType: "application/json"], body: ResponseBody(byteBuffer: answer.body))

@@ -31,7 +31,8 @@ struct FeatureRoutes {
                 guard views.allSatisfy(\.isReady) else {
                     throw FeastFailure(status: .serviceUnavailable, type: nil, message: "the features are not loaded yet")
                 }
-                let request = try body.withUnsafeReadableBytes { bytes in Result { () throws(FeastFailure) in try known.request(bytes) } }.get()
+                let request = try body.withUnsafeReadableBytes { bytes in Result { () throws(FeastFailure) in try known.request(bytes) } }
+                    .get()
                 return QuickRoute.Answer(OnlineAnswer.json(request, now: wall()))
             } catch {
                 return QuickRoute.Answer(ByteBuffer(bytes: error.body), status: error.status)
