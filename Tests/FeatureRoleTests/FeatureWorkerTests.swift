@@ -163,6 +163,20 @@ private struct Fixture {
         }
     }
 
+    @Test func `a worker whose lease has gone before its turn writes nothing`() async throws {
+        try await Fixture.with { fixture in
+            try await fixture.log.append(fixture.records(500), to: "trades")
+            let worker = try fixture.workers(batch: 50)[0]
+            let lease = try await fixture.log.acquire(
+                group: "features/trades", topic: "trades", partition: 0, owner: Lease.ownerName("a"), now: 0, timeToLive: 100)
+            #expect(lease != nil)
+            await worker.hold(lease)
+            await worker.hold(nil)
+            #expect(try await worker.drain() == 0)
+            #expect(try await fixture.log.committed(group: "features/trades", topic: "trades", partition: 0) == 0)
+        }
+    }
+
     @Test func `a worker that lost its lease forgets what it computed and writes nothing more`() async throws {
         try await Fixture.with { fixture in
             try await fixture.log.append(fixture.records(500), to: "trades")

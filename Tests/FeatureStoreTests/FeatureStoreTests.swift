@@ -102,6 +102,16 @@ private func numbers(_ range: Range<Int>) -> [Value] { range.map { .double(Doubl
         }
     }
 
+    @Test func `what is archived while somebody reads is not missed`() async throws {
+        try await Fixture.with { fixture in
+            try await fixture.append(30, from: 0)
+            let log = InterruptedLog(fixture.log) { _ = try await fixture.archive.archive(minRows: 1) }
+            let (table, ranges) = try await OfflineStore(log: log, store: fixture.store, views: [fixture.view]).read(view: "view")
+            #expect(table.rowCount == 30)
+            #expect(ranges.map(\.next).reduce(0, +) == 30)
+        }
+    }
+
     @Test func `a reader of the past sees no later row`() async throws {
         try await Fixture.with { fixture in
             try await fixture.append(10, from: 0)

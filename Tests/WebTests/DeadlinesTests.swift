@@ -9,7 +9,7 @@ import Testing
     @Test func `ten thousand requests one after the other leave nothing behind and start one timer`() async throws {
         let deadlines = Deadlines()
         for number in 0..<10_000 {
-            let answer = try await deadlines.run(within: .seconds(30)) {
+            let answer = try await deadlines.run(within: .seconds(86_400)) {
                 await Task.yield()
                 return number
             }
@@ -23,7 +23,7 @@ import Testing
         try await withThrowingTaskGroup(of: Int?.self) { group in
             for number in 0..<1_000 {
                 group.addTask {
-                    try await deadlines.run(within: .seconds(30)) {
+                    try await deadlines.run(within: .seconds(86_400)) {
                         await Task.yield()
                         return number
                     }
@@ -41,13 +41,13 @@ import Testing
     @Test func `what takes too long is cancelled, what began later with more time is not`() async throws {
         let deadlines = Deadlines()
         let (gate, opened) = AsyncStream<Void>.makeStream()
-        async let patient = deadlines.run(within: .seconds(30)) {
+        async let patient = deadlines.run(within: .seconds(86_400)) {
             for await _ in gate {}
             return "patient"
         }
         let cut = try await deadlines.run(within: .milliseconds(5)) {
             // Answers in spite of its cancellation: too late all the same.
-            try? await Task.sleep(for: .seconds(60))
+            try? await Task.sleep(for: .seconds(172_800))
             return "cut"
         }
         #expect(cut == nil)
@@ -62,7 +62,7 @@ import Testing
             for milliseconds in [30, 5, 20, 10] {
                 group.addTask {
                     try await deadlines.run(within: .milliseconds(milliseconds)) {
-                        try await Task.sleep(for: .seconds(60))
+                        try await Task.sleep(for: .seconds(172_800))
                         return "late"
                     }
                 }
@@ -74,9 +74,9 @@ import Testing
 
     @Test func `an error passes, and a cancelled caller cancels what it runs`() async throws {
         let deadlines = Deadlines()
-        await #expect(throws: Refused.self) { try await deadlines.run(within: .seconds(30)) { throw Refused() } }
+        await #expect(throws: Refused.self) { try await deadlines.run(within: .seconds(86_400)) { throw Refused() } }
         let caller = Task {
-            try await deadlines.run(within: .seconds(30)) { try await Task.sleep(for: .seconds(60)) }
+            try await deadlines.run(within: .seconds(86_400)) { try await Task.sleep(for: .seconds(172_800)) }
         }
         caller.cancel()
         await #expect(throws: CancellationError.self) { try await caller.value }

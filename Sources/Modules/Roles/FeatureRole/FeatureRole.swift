@@ -75,8 +75,14 @@ package struct FeatureRole: Service {
 
     private func archiveNowAndThen() async throws {
         while !Task.isCancelled {
-            for archive in eventArchives { _ = try await archive.archive(minRecords: Self.archiveMinRows) }
-            for archive in archives { _ = try await archive.archive(minRows: Self.archiveMinRows) }
+            do {
+                for archive in eventArchives { _ = try await archive.archive(minRecords: Self.archiveMinRows) }
+                for archive in archives { _ = try await archive.archive(minRows: Self.archiveMinRows) }
+            } catch {
+                // Rows wait in the log; a full disk or a store that is away does not stop what is computed.
+                guard !Task.isCancelled else { return }
+                logger.error("the archive waits", metadata: ["error": "\(error)"])
+            }
             do { try await Task.sleep(for: archiveInterval) } catch { return }
         }
     }

@@ -40,6 +40,8 @@ package actor FeatureWorker {
     private var ingestedAt: Int64?
     private var isOpen = false
     package private(set) var lease: Lease?
+    /// Whether others may go on with the partition too, so that nothing is written without a lease.
+    private var isShared = false
 
     package init(_ plan: Plan, log: any EventLog, logger: Logger) throws {
         self.plan = plan
@@ -60,7 +62,7 @@ package actor FeatureWorker {
     /// Puts the saved state back.
     /// - Throws: ``EngineState/Error`` when it does not fit the project.
     package func open() async throws {
-        guard !isOpen else { return }
+        guard !isOpen, lease != nil || !isShared else { return }
         let lease = lease
         let saved = try await log.savedState(group: group, partition: plan.partition)
         // What was read under another lease may be old; the next drain reads it again.
@@ -80,6 +82,7 @@ package actor FeatureWorker {
     package func hold(_ lease: Lease?) {
         if lease != self.lease { isOpen = false }
         self.lease = lease
+        isShared = true
     }
 
     /// Processes what the partition holds now.

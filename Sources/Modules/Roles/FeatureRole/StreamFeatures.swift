@@ -95,7 +95,8 @@ package actor StreamFeatures {
             group.addTask { try await self.follow() }
             while try await group.next() != nil {}
         }
-        try await release()
+        // Also when the task has been cancelled: what is given back need not be waited for.
+        try await Task { try await self.release() }.value
     }
 
     /// Renews the leases while a long backlog is worked off, and takes partitions that have become free.
@@ -124,9 +125,8 @@ package actor StreamFeatures {
             if case .fenced = error.code { isFenced = true }
             guard isFenced || error.isRetriable else { throw error }
             logger.warning("features go on", metadata: ["after": "\(error)"])
-            if isFenced { try await lease() }
             do { try await Task.sleep(for: .milliseconds(500)) } catch { return 0 }
-            return 0
+            return isFenced ? try await retrying { try await lease() } : 0
         }
     }
 }

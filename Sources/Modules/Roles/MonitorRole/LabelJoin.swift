@@ -176,7 +176,10 @@ package struct LabelJoin: Sendable {
             let limit = time - wait - Self.silence
             for entity in entities.keys.sorted() {
                 outcomes += drop(of: entity, as: .missing) { $0 < limit }
-                if entities[entity]?.entries.isEmpty == true { entities[entity] = nil }
+                if entities[entity]?.entries.isEmpty == true {
+                    entities[entity] = nil
+                    changed.insert(entity)
+                }
             }
         }
         return count > maxEntries ? outcomes + evict() : outcomes

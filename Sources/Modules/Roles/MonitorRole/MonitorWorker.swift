@@ -91,9 +91,15 @@ package actor MonitorWorker {
     @discardableResult
     package func drain() async throws -> Int {
         guard try await open() else { throw Held(model: fresh.settings.model) }
-        let total = try await takeAll()
-        tellDrift()
-        return total
+        do {
+            let total = try await takeAll()
+            tellDrift()
+            return total
+        } catch {
+            // The engine is ahead of what was committed.
+            forget()
+            throw error
+        }
     }
 
     /// - Returns: Records taken; 0 also while another process monitors.

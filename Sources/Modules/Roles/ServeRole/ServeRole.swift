@@ -163,7 +163,9 @@ package struct ServeRole: Service {
     private func keepUp() async throws {
         try await withThrowingTaskGroup(of: Void.self) { group in
             if let features {
-                group.addTask { try await features.run() }
+                group.addTask {
+                    try await features.run { logger.warning("features wait for the log", metadata: ["error": "\($0)"]) }
+                }
             }
             for watcher in watchers {
                 let events = RegistryNews(topic: configuration.registryTopic, log: log)

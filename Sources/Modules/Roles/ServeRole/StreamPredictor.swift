@@ -157,12 +157,14 @@ package actor StreamPredictor {
     func run(from start: Start) async throws {
         isFollowing = true
         defer { isFollowing = false }
-        try await open(from: start)
+        self.start = start
+        var isOpen = false
         while !Task.isCancelled {
             let version = log.version(of: [topic])
             do {
-                let isDue = clock() - renewed > Self.renewal || (positions.count < leases.count && slot.current != nil)
+                let isDue = !isOpen || clock() - renewed > Self.renewal || (positions.count < leases.count && slot.current != nil)
                 if isDue { try await open(from: start) }
+                isOpen = true
                 if try await drain() > 0 { continue }
             } catch let error as Error {
                 pause(error)
@@ -199,7 +201,8 @@ package actor StreamPredictor {
             group: group, partition: partition, outputs: [.init(topic: predictionsTopic, records: records)], lease: lease)
         unit.offsets = [.init(topic: topic, partition: partition, next: batch.nextOffset)]
         try await log.commit(unit)
-        positions[partition] = batch.nextOffset
+        // While this waited, the partition may have been given away, and even come back with what another process left.
+        if leases[partition] == lease { positions[partition] = batch.nextOffset }
         metrics.predicted(version: served.number, count: records.count, path: "stream")
         if skipped > 0 { metrics.skipped(skipped) }
         metrics.streamLag(try await log.endOffset(topic: topic, partition: partition) - batch.nextOffset)

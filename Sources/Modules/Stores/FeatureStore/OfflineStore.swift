@@ -71,13 +71,18 @@ package struct OfflineStore: Sendable {
         }
         let archive = ViewArchive(view: view, log: log, store: store)
         var tables: [Table] = [], seen: [Int: Set<Int64>] = [:], ranges: [SnapshotRange] = []
+        // Positions first: what is archived between the two is then read twice and kept once, never missed.
+        var archived: [Int64] = []
+        for partition in 0..<(try await log.partitions(of: view.definition.topic)) {
+            archived.append(try await log.committed(group: "archive", topic: view.definition.topic, partition: partition))
+        }
         for file in try await ArchiveFile.list(archive.folder, in: store) {
             let reader = try ParquetReader(bytes: try await store.get(file.path), named: file.path.description)
             tables.append(Self.unseen(try reader.readAll(), file.partition, &seen))
         }
-        for partition in 0..<(try await log.partitions(of: view.definition.topic)) {
+        for (partition, position) in archived.enumerated() {
             let end = try await log.endOffset(topic: view.definition.topic, partition: partition)
-            var from = try await log.committed(group: "archive", topic: view.definition.topic, partition: partition)
+            var from = position
             while from < end {
                 let batch = try await log.read(topic: view.definition.topic, partition: partition, from: from, limit: 50_000)
                 guard batch.nextOffset > from else { break }

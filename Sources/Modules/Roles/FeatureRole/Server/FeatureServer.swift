@@ -21,6 +21,7 @@ package struct FeatureServer: Service {
     private let views: [OnlineCells]
     private let host: HTTPHost
     private let readiness: Readiness
+    private let logger: Logger
 
     package var address: ListeningAddress { host.address }
 
@@ -35,6 +36,7 @@ package struct FeatureServer: Service {
     ) {
         views = compiled.flatMap(\.views.views).map { OnlineCells(view: $0, log: log) }
         self.readiness = readiness
+        self.logger = logger
         readiness.expect("features")
         let routes = FeatureRoutes(
             catalogue: OnlineCatalogue(project: project, views: views, store: store), streams: compiled.map(\.stream), log: log,
@@ -69,7 +71,13 @@ package struct FeatureServer: Service {
         for view in views { try await view.refresh() }
         readiness.set("features", true)
         try await withThrowingTaskGroup(of: Void.self) { group in
-            for view in views { group.addTask { try await view.run() } }
+            for view in views {
+                group.addTask {
+                    try await view.run {
+                        logger.warning("rows wait for the log", metadata: ["view": "\(view.view.definition.name)", "error": "\($0)"])
+                    }
+                }
+            }
             while try await group.next() != nil {}
         }
     }

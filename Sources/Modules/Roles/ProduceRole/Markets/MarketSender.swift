@@ -108,7 +108,8 @@ package actor MarketSender: Sending {
             try await live()
         case .none: try await live()
         }
-        try await writer.release()
+        // Also when the task has been cancelled: the next process need not wait.
+        try await Task { [writer] in try await writer.release() }.value
     }
 
     private static func books(_ saved: [String: [UInt8]]) -> [String: BookPosition] {

@@ -59,7 +59,8 @@ package actor Producer: Sending {
 
     package func run() async throws {
         if try await feed() { try await finish() }
-        try await release()
+        // Also when the task has been cancelled: the next process need not wait.
+        try await Task { try await release() }.value
     }
 
     /// Sends events up to, and not including, the first one at or after `limit`.

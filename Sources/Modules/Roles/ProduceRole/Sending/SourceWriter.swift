@@ -176,6 +176,8 @@ package actor SourceWriter {
     }
 
     private func commit(_ records: [Record], _ state: [LogUnit.StateChange]) async throws {
+        // Another task of this source may just have learnt that it is somebody else's.
+        guard let lease else { throw Held(source: target.source) }
         let input = LogUnit.StateChange(key: Array(Self.inputKey.utf8), value: Array(target.input.utf8))
         let forgotten = stale
         // Told once, also when another write comes before this one has ended.
@@ -189,7 +191,7 @@ package actor SourceWriter {
     private func takeLease() async throws {
         lease = try await log.acquire(
             group: group, topic: target.topic, partition: 0, owner: owner, now: clocks.wall(), timeToLive: Self.leaseTime)
-        leasedAt = clocks.monotonic()
         guard lease != nil else { throw Held(source: target.source) }
+        leasedAt = clocks.monotonic()
     }
 }
