@@ -23,6 +23,7 @@ let collections = Target.Dependency.product(name: "DequeModule", package: "swift
 let configuration = Target.Dependency.product(name: "Configuration", package: "swift-configuration")
 let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
 let grdb = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
+let sqlite = Target.Dependency.product(name: "GRDBSQLite", package: "GRDB.swift")
 let httpClient = Target.Dependency.product(name: "AsyncHTTPClient", package: "async-http-client")
 let httpTypes = Target.Dependency.product(name: "HTTPTypes", package: "swift-http-types")
 let hummingbirdCore = Target.Dependency.product(name: "HummingbirdCore", package: "hummingbird")
@@ -86,7 +87,7 @@ let modules: [Module] = [
         uses: ["Domain", "Table", "Features", "EventLog", "Columnar", "ObjectStore"], tested: true),
     Module(
         name: "Tracking", layer: .stores, uses: ["Domain", "ObjectStore", "Web"],
-        products: [grdb, httpClient, logging], tested: true),
+        products: [grdb, sqlite, httpClient, logging], tested: true),
     Module(
         name: "Registry", layer: .stores, uses: ["Domain", "Table", "Inference", "Columnar", "ObjectStore", "Web", "Tracking"],
         products: [crypto, grdb], tested: true),

@@ -76,6 +76,8 @@ def main():
     filtered = urllib.parse.quote("metrics.metric_00003 < 0.5 AND params.param_2 = '4'")
     pages = [
         ("runs, first page", "/experiments/1", "runs_ms"), ("runs by a metric", "/experiments/1?order=metrics.metric_00003%20DESC", "sorted_ms"),
+        ("runs by a parameter", "/experiments/1?order=params.param_2", "param_ms"),
+        ("runs by name", "/experiments/1?order=attributes.run_name%20DESC", "name_ms"),
         ("runs, filtered", f"/experiments/1?filter={filtered}", "filtered_ms"), ("experiments", "/", "experiments_ms"),
         ("a run of 12,000 metrics", f"/runs/{wide}", "wide_ms"), ("its charts", f"/runs/{wide}/charts", "charts_ms"),
         ("a curve of 10,000 steps", f"/runs/{wide}/charts?q=curve", "curve_ms"), ("runs, the wide one", "/experiments/2", "wide_table_ms"),

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """`mlops track` beside `mlflow server`, one keep-alive connection, the same requests in turns; then 100,000 runs × 20 metrics.
 
+What is timed is the exchange: each answer is read whole, and only answers that are compared are parsed.
 BENCH_MLFLOW names the folder with the peer's `mlflow` program. Its own server has one worker and no job runner.
 """
 
@@ -27,7 +28,8 @@ class Server:
         self.running, self.port = running, port
         self.connection = None
 
-    def call(self, method, path, body=None):
+    def ask(self, method, path, body=None):
+        """The text of the answer."""
         if self.connection is None:
             self.connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=120)
         self.connection.request(method, path, None if body is None else json.dumps(body), {"Content-Type": "application/json"})
@@ -35,7 +37,10 @@ class Server:
         text = response.read()
         if response.status != 200:
             sys.exit(f"{method} {path}: {response.status} {text[:300]}")
-        return json.loads(text)
+        return text
+
+    def call(self, method, path, body=None):
+        return json.loads(self.ask(method, path, body))
 
     def post(self, route, body):
         return self.call("POST", API + route, body)
@@ -52,6 +57,7 @@ class Server:
         """An experiment to search; a run with fifty parameters and metrics to get, one to log to."""
         self.experiment = self.post("experiments/create", {"name": "bench"})["experiment_id"]
         self.logs = self.post("experiments/create", {"name": "logs"})["experiment_id"]
+        self.wide = self.post("experiments/create", {"name": "wide"})["experiment_id"]
         self.run = self.post("runs/create", {"experiment_id": self.logs})["run"]["info"]["run_id"]
         self.post("runs/log-batch", {
             "run_id": self.run, "params": [{"key": f"p{n}", "value": str(n)} for n in range(50)],
@@ -72,11 +78,13 @@ class Server:
         self.post("runs/create", {"experiment_id": self.logs, "start_time": 1})
 
     def get_run(self):
-        self.call("GET", f"{API}runs/get?run_id={self.run}")
+        self.ask("GET", f"{API}runs/get?run_id={self.run}")
 
     def search(self, **more):
-        found = self.post("runs/search", {"experiment_ids": [self.experiment], "max_results": 100, **more})
-        return [next(metric["value"] for metric in run["data"]["metrics"] if metric["key"] == "rmse") for run in found["runs"]]
+        return self.ask("POST", API + "runs/search", {"experiment_ids": [self.experiment], "max_results": 100, **more})
+
+    def search_wide(self):
+        return self.search(experiment_ids=[self.wide], filter="metrics.rmse > 0.5 AND params.lr = '3'")
 
     def by_metric(self):
         return self.search(order_by=["metrics.rmse ASC"])
@@ -85,11 +93,17 @@ class Server:
         return self.search(filter="metrics.rmse > 0.5 AND params.lr = '3'")
 
 
+def found(text):
+    """What a search answered: the metric of each run, in order."""
+    return [next(metric["value"] for metric in run["data"]["metrics"] if metric["key"] == "rmse") for run in json.loads(text)["runs"]]
+
+
 OPERATIONS = [
     ("log_metric", Server.log_metric, "times_log_metric"), ("log_batch of 100", Server.log_batch, "times_log_batch"),
     ("create_run", Server.create_run, "times_create_run"), ("get_run, 50 + 50", Server.get_run, "times_get_run"),
     ("10,000 runs by a metric", Server.by_metric, "times_search_metric"), ("10,000 runs filtered", Server.filtered, "times_search_filter"),
 ]
+WIDE_OPERATIONS = [("10,000 runs of 20 + 10 filtered", Server.search_wide, "times_search_wide")]
 
 
 def rate(operation, server):
@@ -99,6 +113,18 @@ def rate(operation, server):
         operation(server)
         count += 1
     return count / (time.perf_counter() - begun)
+
+
+def compare(report, operations, own, peer):
+    for name, operation, threshold in operations:
+        rates = {own: [], peer: []}
+        for turn in range(ROUNDS):
+            progress(f"{name}, round {turn + 1} of {ROUNDS}")
+            for server, samples in rates.items():
+                samples.append(rate(operation, server))
+        report.add(f"{name}: mlops track", rates[own], "ops/s")
+        report.add(f"{name}: mlflow server", rates[peer], "ops/s")
+        report.ratio(f"{name}: mlops ÷ mlflow", rates[own], rates[peer], threshold=threshold)
 
 
 def start_own(directory, processor, data):
@@ -126,43 +152,47 @@ def value(number):
     return (number * 7919 % 10007) / 10007
 
 
-def fill_own(path, experiment):
-    """10,000 runs with one parameter and two metrics, straight into the database: over HTTP the peer takes minutes."""
+NARROW = 0, ["rmse", "mae"], ["lr"]
+WIDE = RUNS, ["rmse", "mae", *(f"metric{n}" for n in range(18))], ["lr", *(f"param{n}" for n in range(9))]
+
+
+def fill_own(path, experiment, first, metrics, params):
+    """10,000 runs with these values, straight into the database: over HTTP the peer takes minutes. `first` numbers their ids."""
     with contextlib.closing(sqlite3.connect(path)) as database, database:
-        database.executemany("INSERT OR IGNORE INTO names (name) VALUES (?)", [("lr",), ("rmse",), ("mae",)])
+        database.executemany("INSERT OR IGNORE INTO names (name) VALUES (?)", ((name,) for name in metrics + params))
         name = dict(database.execute("SELECT name, id FROM names"))
-        first = database.execute("SELECT max(seq) FROM runs").fetchone()[0] + 1
+        seq = database.execute("SELECT max(seq) FROM runs").fetchone()[0] + 1
         columns = "(seq, id, experiment, name, user, status, start_time, artifact_uri)"
         database.executemany(f"INSERT INTO runs {columns} VALUES (?, ?, ?, 'r', '', 'FINISHED', ?, '')", (
-            (first + n, f"{n:032x}", experiment, 1_700_000_000_000 + n) for n in range(RUNS)))
-        database.executemany("INSERT INTO params VALUES (?, ?, ?)", ((first + n, name["lr"], str(n % 10)) for n in range(RUNS)))
-        for key in ("rmse", "mae"):
-            database.executemany("INSERT INTO metrics (run, key, timestamp, step, value, is_nan) VALUES (?, ?, 1, 0, ?, 0)", (
-                (first + n, name[key], value(n)) for n in range(RUNS)))
-            columns = "(run, key, experiment, timestamp, step, value, is_nan)"
-            database.executemany(f"INSERT INTO latest_metrics {columns} VALUES (?, ?, ?, 1, 0, ?, 0)", (
-                (first + n, name[key], experiment, value(n)) for n in range(RUNS)))
+            (seq + n, f"{first + n:032x}", experiment, 1_700_000_000_000 + n) for n in range(RUNS)))
+        database.executemany("INSERT INTO params VALUES (?, ?, ?)", (
+            (seq + n, name[key], str(n % 10)) for n in range(RUNS) for key in params))
+        database.executemany("INSERT INTO metrics (run, key, timestamp, step, value, is_nan) VALUES (?, ?, 1, 0, ?, 0)", (
+            (seq + n, name[key], value(n)) for n in range(RUNS) for key in metrics))
+        columns = "(run, key, experiment, timestamp, step, value, is_nan)"
+        database.executemany(f"INSERT INTO latest_metrics {columns} VALUES (?, ?, ?, 1, 0, ?, 0)", (
+            (seq + n, name[key], experiment, value(n)) for n in range(RUNS) for key in metrics))
 
 
-def fill_peer(path, experiment):
+def fill_peer(path, experiment, first, metrics, params):
     with contextlib.closing(sqlite3.connect(path)) as database, database:
         columns = "(run_uuid, name, source_type, source_name, entry_point_name, user_id, status, start_time, lifecycle_stage, artifact_uri, experiment_id)"
         database.executemany(f"INSERT INTO runs {columns} VALUES (?, 'r', 'UNKNOWN', '', '', '', 'FINISHED', ?, 'active', '', ?)", (
-            (f"{n:032x}", 1_700_000_000_000 + n, experiment) for n in range(RUNS)))
-        database.executemany("INSERT INTO params (key, value, run_uuid) VALUES ('lr', ?, ?)", ((str(n % 10), f"{n:032x}") for n in range(RUNS)))
+            (f"{first + n:032x}", 1_700_000_000_000 + n, experiment) for n in range(RUNS)))
+        database.executemany("INSERT INTO params (key, value, run_uuid) VALUES (?, ?, ?)", (
+            (key, str(n % 10), f"{first + n:032x}") for n in range(RUNS) for key in params))
         for table in ("metrics", "latest_metrics"):
-            for key in ("rmse", "mae"):
-                columns = "(key, value, timestamp, step, is_nan, run_uuid)"
-                database.executemany(f"INSERT INTO {table} {columns} VALUES (?, ?, 1, 0, 0, ?)", (
-                    (key, value(n), f"{n:032x}") for n in range(RUNS)))
+            columns = "(key, value, timestamp, step, is_nan, run_uuid)"
+            database.executemany(f"INSERT INTO {table} {columns} VALUES (?, ?, 1, 0, 0, ?)", (
+                (key, value(n), f"{first + n:032x}") for n in range(RUNS) for key in metrics))
 
 
-def restarted(server, fill, path, begin):
+def restarted(server, fill, path, begin, runs=NARROW):
     """The same server over a database with the runs in it."""
     server.running.stop(may_fail=True)
-    fill(path, server.experiment)
+    fill(path, server.experiment if runs is NARROW else server.wide, *runs)
     fresh = begin()
-    for name in ("experiment", "logs", "run", "target", "step"):
+    for name in ("experiment", "logs", "wide", "run", "target", "step"):
         setattr(fresh, name, getattr(server, name))
     return fresh
 
@@ -223,22 +253,23 @@ def main():
         progress("filling both databases")
         for server in (own, peer):
             server.prepare()
-        own = restarted(own, fill_own, directory / "data/tracking.sqlite", lambda: start_own(directory, processor, directory / "data"))
-        peer = restarted(peer, fill_peer, directory / "mlflow.db", lambda: start_peer(directory, processor))
-        same = own.by_metric() == peer.by_metric() and own.filtered() == peer.filtered()
+        def both(own, peer, runs):
+            return (
+                restarted(own, fill_own, directory / "data/tracking.sqlite", lambda: start_own(directory, processor, directory / "data"), runs),
+                restarted(peer, fill_peer, directory / "mlflow.db", lambda: start_peer(directory, processor), runs))
+
+        own, peer = both(own, peer, NARROW)
+        same = all(found(search(own)) == found(search(peer)) for search in (Server.by_metric, Server.filtered))
+        compare(report, OPERATIONS, own, peer)
+        memory = [(kind, field, own.running.memory(field), peer.running.memory(field)) for kind, field in (
+            ("private memory", "RssAnon"), ("resident, with the program's own files", "VmRSS"))]
+        own, peer = both(own, peer, WIDE)
+        same = same and found(own.search_wide()) == found(peer.search_wide())
         report.add("searches with the same answer", [1.0 if same else 0.0], "×", threshold="share_equal", judge=min)
-        for name, operation, threshold in OPERATIONS:
-            rates = {own: [], peer: []}
-            for turn in range(ROUNDS):
-                progress(f"{name}, round {turn + 1} of {ROUNDS}")
-                for server, samples in rates.items():
-                    samples.append(rate(operation, server))
-            report.add(f"{name}: mlops track", rates[own], "ops/s")
-            report.add(f"{name}: mlflow server", rates[peer], "ops/s")
-            report.ratio(f"{name}: mlops ÷ mlflow", rates[own], rates[peer], threshold=threshold)
-        for kind, field in (("private memory", "RssAnon"), ("resident, with the program's own files", "VmRSS")):
-            report.add(f"mlops track, {kind}", [own.running.memory(field)], "MB", threshold="resident_mb" if field == "VmRSS" else None)
-            report.add(f"mlflow server's first process, {kind}", [peer.running.memory(field)], "MB")
+        compare(report, WIDE_OPERATIONS, own, peer)
+        for kind, field, mine, theirs in memory:
+            report.add(f"mlops track, {kind}", [mine], "MB", threshold="resident_mb" if field == "VmRSS" else None)
+            report.add(f"mlflow server's first process, {kind}", [theirs], "MB")
         own.running.stop()
         peer.running.stop(may_fail=True)
         large(report, directory, processor)

@@ -22,6 +22,18 @@ import Testing
         #expect(text(.string("a\"b\\c\n\t\u{8}\u{c}\r\u{1}/é€")) == "\"a\\\"b\\\\c\\n\\t\\b\\f\\r\\u0001/é€\"")
     }
 
+    @Test func `a character that needs an escape gets it wherever it stands`() {
+        let escapes = [("\"", "\\\""), ("\\", "\\\\"), ("\n", "\\n"), ("\u{1f}", "\\u001f"), ("é", "é"), ("\u{7f}", "\u{7f}")]
+        for (character, escaped) in escapes {
+            for before in 0..<18 {
+                for after in 0..<10 {
+                    let head = String(repeating: "a", count: before), tail = String(repeating: "€", count: after)
+                    #expect(text(.string(head + character + tail)) == "\"" + head + escaped + tail + "\"")
+                }
+            }
+        }
+    }
+
     @Test func `missing values are explicit nulls and fields keep their order`() {
         let bytes = JSONText.object([("b", .null), ("a", .int(-3)), ("t", .time(5)), ("ok", .bool(true))])
         #expect(String(decoding: bytes, as: UTF8.self) == "{\"b\":null,\"a\":-3,\"t\":5,\"ok\":true}")

@@ -47,7 +47,8 @@ struct TrackServe: AsyncParsableCommand {
             let (session, settings) = try await Session.open(.track, options, flags: flags) { reader, _ in
                 try TrackSettings(reader: reader)
             }
-            try await RoleRunner(session).run(session.trackRole(settings))
+            let role = session.trackRole(settings)
+            try await RoleRunner(session).run(role, before: [Settling(address: role.address)])
         }
     }
 }

@@ -82,6 +82,7 @@ package struct JSONReader {
         at += 1
         var members: [JSONValue.Member] = []
         if take("}") { return .object(members) }
+        members.reserveCapacity(4)
         repeat {
             skipSpace()
             guard at < bytes.count, bytes[at] == UInt8(ascii: "\"") else { throw error("expected a key") }

@@ -36,18 +36,50 @@ package struct JSONWriter: Sendable {
         needsComma = false
     }
 
-    package mutating func value(_ text: String) { put { JSONText.append(text, to: &$0) } }
-    package mutating func value(_ number: Int64) { put { JSONText.append(number, to: &$0) } }
+    package mutating func value(_ text: String) {
+        separate()
+        JSONText.append(text, to: &bytes)
+        needsComma = true
+    }
+
+    package mutating func value(_ number: Int64) {
+        separate()
+        JSONText.append(number, to: &bytes)
+        needsComma = true
+    }
+
     package mutating func value(_ flag: Bool) { put { JSONText.append(.bool(flag), to: &$0) } }
     package mutating func null() { put { $0.append(contentsOf: "null".utf8) } }
 
     package mutating func value(_ number: Double) {
         guard number.isFinite else { return value(number.isNaN ? "NaN" : number < 0 ? "-Infinity" : "Infinity") }
-        put { JSONText.append(number, to: &$0) }
+        separate()
+        JSONText.append(number, to: &bytes)
+        needsComma = true
     }
 
     /// Text that is one JSON value already.
     package mutating func raw(_ json: some Sequence<UInt8>) { put { $0.append(contentsOf: json) } }
+
+    /// Room for as many more bytes, to be taken at once.
+    package mutating func reserve(_ count: Int) { bytes.reserveCapacity(bytes.count + count) }
+
+    // MARK: Messages whose frame is known
+
+    /// The beginning of an object up to its first value: `{"key":`.
+    package mutating func begin(_ frame: StaticString) {
+        separate()
+        inside(frame)
+    }
+
+    /// What stands between two values of the object that ``begin(_:)`` began, comma and all: `,"value":`.
+    package mutating func inside(_ frame: StaticString) {
+        bytes.append(contentsOf: UnsafeBufferPointer(start: frame.utf8Start, count: frame.utf8CodeUnitCount))
+        needsComma = false
+    }
+
+    /// The end of the object that ``begin(_:)`` began.
+    package mutating func end() { close(UInt8(ascii: "}")) }
 
     package mutating func value(_ value: JSONValue) {
         switch value {

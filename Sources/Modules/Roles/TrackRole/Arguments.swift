@@ -6,13 +6,21 @@ struct Arguments: Sendable {
     let json: JSONValue
     /// Bytes of the body.
     let bodySize: Int
-    /// The way to these arguments in the request, for messages: `metrics[0].`.
-    let place: String
+    /// What these arguments are part of: its own place, the member's name, and the place in the list when it is one.
+    private let outer: (place: String, name: String, index: Int?)?
 
-    init(_ json: JSONValue, bodySize: Int = 0, place: String = "") {
+    init(_ json: JSONValue, bodySize: Int = 0) { self.init(json, bodySize: bodySize, in: nil) }
+
+    private init(_ json: JSONValue, bodySize: Int = 0, in outer: (place: String, name: String, index: Int?)?) {
         self.json = json
         self.bodySize = bodySize
-        self.place = place
+        self.outer = outer
+    }
+
+    /// The way to these arguments in the request, for messages: `metrics[0].`.
+    private var place: String {
+        guard let outer else { return "" }
+        return outer.place + outer.name + (outer.index.map { "[\($0)]" } ?? "") + "."
     }
 
     /// From a query: a name given several times becomes a list.
@@ -29,7 +37,7 @@ struct Arguments: Sendable {
                 return JSONValue.Member(name, all.count == 1 ? all[0] : .array(all))
             })
         bodySize = 0
-        place = ""
+        outer = nil
     }
 
     /// With one more argument, from the path.
@@ -129,9 +137,10 @@ struct Arguments: Sendable {
         guard let values = value.array else { throw invalid(value, name) }
         var elements: [Element] = []
         elements.reserveCapacity(values.count)
+        let place = place
         for (index, value) in values.enumerated() {
             guard case .object = value else { throw invalid(value, "\(name)[\(index)]") }
-            elements.append(try read(Arguments(value, place: "\(place)\(name)[\(index)].")))
+            elements.append(try read(Arguments(value, in: (place, name, index))))
         }
         return elements
     }
@@ -140,7 +149,7 @@ struct Arguments: Sendable {
     func object(_ name: String) throws(TrackingError) -> Arguments {
         guard let value = self[name] else { throw missing(name) }
         guard case .object = value else { throw invalid(value, name) }
-        return Arguments(value, place: "\(place)\(name).")
+        return Arguments(value, in: (place, name, nil))
     }
 
     // MARK: What many requests share

@@ -22,7 +22,10 @@ enum TrackRouter {
 
     /// A file may be large and take its time; everything else is short.
     static func limits(_ request: HTTPRequest, maxUploadBytes: Int) -> HTTPLimits {
-        let isArtifact = request.path.map { $0.contains(artifactPath + "/") || $0.contains("/upload-artifact?") } ?? false
+        let path = request.path ?? ""
+        // What clients send most, told apart without looking through it.
+        let isArtifact =
+            !path.hasPrefix("/api/2.0/mlflow/") && (path.contains(artifactPath + "/") || path.contains("/upload-artifact?"))
         return isArtifact
             ? HTTPLimits(maxBodyBytes: maxUploadBytes, timeout: nil) : HTTPLimits(maxBodyBytes: maxJSONBytes, timeout: .seconds(60))
     }

@@ -4,25 +4,29 @@ import Web
 /// The messages of the protocol: unset fields are left out, empty lists too.
 extension JSONWriter {
     mutating func pair(_ pair: KeyValue) {
-        object { writer in
-            writer.field("key", pair.key)
-            writer.field("value", pair.value)
-        }
+        begin("{\"key\":")
+        value(pair.key)
+        inside(",\"value\":")
+        value(pair.value)
+        end()
     }
 
     mutating func pairs(_ name: String, _ pairs: [KeyValue]) { list(name, pairs) { $0.pair($1) } }
 
     mutating func metric(_ metric: Metric, run: String? = nil) {
-        object { writer in
-            writer.field("key", metric.key)
-            writer.field("value", metric.value)
-            writer.field("timestamp", metric.timestamp)
-            writer.field("step", metric.step)
-            writer.field("model_id", metric.modelID)
-            writer.field("dataset_name", metric.dataset?.name)
-            writer.field("dataset_digest", metric.dataset?.digest)
-            writer.field("run_id", run)
-        }
+        begin("{\"key\":")
+        value(metric.key)
+        inside(",\"value\":")
+        value(metric.value)
+        inside(",\"timestamp\":")
+        value(metric.timestamp)
+        inside(",\"step\":")
+        value(metric.step)
+        field("model_id", metric.modelID)
+        field("dataset_name", metric.dataset?.name)
+        field("dataset_digest", metric.dataset?.digest)
+        field("run_id", run)
+        end()
     }
 
     mutating func experiment(_ experiment: Experiment) {
@@ -38,18 +42,24 @@ extension JSONWriter {
     }
 
     mutating func runInfo(_ info: RunInfo) {
-        object { writer in
-            writer.field("run_id", info.id)
-            writer.field("run_uuid", info.id)
-            writer.field("run_name", info.name)
-            writer.field("experiment_id", info.experimentID)
-            writer.field("user_id", info.user)
-            writer.field("status", info.status.rawValue)
-            writer.field("start_time", info.startTime)
-            writer.field("end_time", info.endTime)
-            writer.field("artifact_uri", info.artifactURI)
-            writer.field("lifecycle_stage", info.stage.rawValue)
-        }
+        begin("{\"run_id\":")
+        value(info.id)
+        inside(",\"run_uuid\":")
+        value(info.id)
+        inside(",\"run_name\":")
+        value(info.name)
+        inside(",\"experiment_id\":")
+        value(info.experimentID)
+        inside(",\"user_id\":")
+        value(info.user)
+        inside(",\"status\":")
+        value(info.status.rawValue)
+        inside(",\"start_time\":")
+        value(info.startTime)
+        field("end_time", info.endTime)
+        field("artifact_uri", info.artifactURI)
+        field("lifecycle_stage", info.stage.rawValue)
+        end()
     }
 
     mutating func run(_ run: Run) {

@@ -1,4 +1,5 @@
 import GRDB
+import Synchronization
 
 /// A search for runs as statements: which rows, in which order, from where on.
 struct RunQuery: Sendable {
@@ -7,92 +8,174 @@ struct RunQuery: Sendable {
     private let filter: (sql: String, arguments: StatementArguments)
     private let sort: (joins: String, columns: [SortColumn], arguments: StatementArguments)
     private let seek: SearchSeek
-    /// The metric that is the whole order asked for, when there is one.
-    private let metric: SearchOrder?
+    /// The metric or parameter that is the whole order asked for, when there is one.
+    private let term: SearchOrder?
+    /// A parameter and the one text it must have, when no order is asked for.
+    private let param: (name: String, text: String)?
 
     /// What breaks every tie: the newest run first, then the lower id.
     private static let standard = [SortColumn("r.start_time", isAscending: false), SortColumn("r.id")]
+    private static let metrics: Set<String> = ["metric", "metrics"], params: Set<String> = ["param", "params", "parameter", "parameters"]
 
     init(_ search: TrackingStore.RunSearch) throws(TrackingError) {
         self.search = search
         // An experiment that cannot exist has no runs.
         experiments = search.experiments.compactMap { Int64($0) }
-        let condition = try TrackingStore.runGrammar.condition(SearchFilter(search.filter))
-        filter = (condition.sql + (search.onlyTopLevel ? " AND " + TrackingStore.topLevel : ""), condition.arguments)
+        let comparisons = try SearchFilter(search.filter)
+        filter = try TrackingStore.runGrammar.condition(comparisons)
         let terms = try SearchOrder.list(search.order)
         sort = try TrackingStore.runGrammar.order(terms)
-        metric = terms.count == 1 && ["metric", "metrics"].contains(terms[0].entity) ? terms[0] : nil
+        term = terms.count == 1 && Self.metrics.union(Self.params).contains(terms[0].entity ?? "") ? terms[0] : nil
+        param = terms.isEmpty ? Self.param(in: comparisons) : nil
         seek = try SearchSeek(
             sort.columns + Self.standard, search: [search.filter, search.view.rawValue] + search.order + [""] + search.experiments,
             token: search.pageToken)
     }
 
-    /// The rows of the page, `seq` first, and the token of the next.
-    func page(_ db: Database) throws -> (seqs: [Int64], next: String?) {
-        let found: [Row]
-        if let metric, experiments.count == 1 {
-            found = try byMetric(metric, experiments[0], db)
-        } else {
-            found = try anyOrder(db)
+    private static func param(in filter: SearchFilter) -> (name: String, text: String)? {
+        for comparison in filter.comparisons where params.contains(comparison.entity ?? "") {
+            if case (.equal, .text(let text)) = (comparison.op, comparison.literal) { return (comparison.key, text) }
         }
-        let page = seek.page(found, limit: search.maxResults)
-        return (page.rows.map { $0["seq"] }, page.next)
+        return nil
     }
 
-    private func anyOrder(_ db: Database) throws -> [Row] {
+    /// The rows of the page, `seq` first, and the token of the next.
+    func page(_ db: Database) throws -> (seqs: [Int64], next: String?) {
+        var condition = "\(search.view.condition("r")) AND \(filter.sql)"
+        // Where no run stands under another, every run is at the top.
+        if search.onlyTopLevel, try Bool.fetchOne(db.cachedStatement(sql: "SELECT EXISTS (SELECT 1 FROM run_parents)")) ?? true {
+            condition += " AND " + TrackingStore.topLevel
+        }
+        let found =
+            if let term, experiments.count == 1 {
+                try inStretches(Self.stretches(term), term.key, experiments[0], condition, db)
+            } else if let param, experiments.count == 1 {
+                try withParam(param, experiments[0], condition, db)
+            } else {
+                try anyOrder(condition, db)
+            }
+        let page = seek.page(found, limit: search.maxResults)
+        return (page.rows.map { $0[0] }, page.next)
+    }
+
+    private func anyOrder(_ condition: String, _ db: Database) throws -> [Row] {
         let place = seek.condition
-        let wanted = experiments.map(String.init).joined(separator: ",")
+        let wanted = experiments.count == 1 ? "= ?" : "IN (SELECT value FROM json_each(?))"
+        let list: StatementArguments = experiments.count == 1 ? [experiments[0]] : [TrackingStore.list(experiments)]
         let sql = """
             SELECT r.seq\(seek.selection) FROM runs r\(sort.joins)
-            WHERE r.experiment IN (\(wanted)) AND \(search.view.condition("r")) AND \(filter.sql) AND \(place.sql)
+            WHERE r.experiment \(wanted) AND \(condition) AND \(place.sql)
             ORDER BY \(seek.order) LIMIT ?
             """
         return try Row.fetchAll(
-            db, sql: sql, arguments: sort.arguments + filter.arguments + place.arguments + [search.maxResults + 1])
+            Self.statement(sql, db),
+            arguments: sort.arguments + list + filter.arguments + place.arguments + [search.maxResults + 1])
     }
 
-    /// In three stretches that indexes hold in order, read only as far as the page reaches: the numbers, the NaNs, the runs
-    /// without the metric.
-    private func byMetric(_ metric: SearchOrder, _ experiment: Int64, _ db: Database) throws -> [Row] {
-        let key = try Int64.fetchOne(db, sql: "SELECT id FROM names WHERE name = ?", arguments: [metric.key]) ?? -1
-        let runs = "\(search.view.condition("r")) AND \(filter.sql)"
+    /// Through the index of the parameter, which holds the runs in the order of a search that asks for none.
+    private func withParam(_ param: (name: String, text: String), _ experiment: Int64, _ condition: String, _ db: Database) throws -> [Row]
+    {
+        let columns = [SortColumn("v.start_time", isAscending: false), SortColumn("r.id")]
+        let place = SearchSeek(columns, place: seek.place).condition
+        // The index holds the beginning of a text; the filter looks at the whole.
+        let sql = """
+            SELECT r.seq, r.start_time AS k0, r.id AS k1 FROM param_values v CROSS JOIN runs r ON r.seq = v.run
+            WHERE v.experiment = ? AND v.key = (SELECT id FROM names WHERE name = ?)
+            AND v.value = substr(?, 1, \(TrackingSchema.paramIndexLength)) AND \(condition) AND \(place.sql)
+            ORDER BY \(columns.map(\.order).joined(separator: ", ")) LIMIT ?
+            """
+        let start: StatementArguments = [experiment, param.name, param.text]
+        return try Row.fetchAll(
+            Self.statement(sql, db), arguments: start + filter.arguments + place.arguments + [search.maxResults + 1])
+    }
+
+    /// Texts of statements that stay prepared. They follow what clients ask for, so there is a limit to them.
+    private static let kept = Mutex<Set<String>>([])
+    private static let maxKept = 64
+
+    private static func statement(_ sql: String, _ db: Database) throws -> Statement {
+        let isKept = kept.withLock { kept in
+            if kept.count < maxKept { kept.insert(sql) }
+            return kept.contains(sql)
+        }
+        return isKept ? try db.cachedStatement(sql: sql) : try db.makeStatement(sql: sql)
+    }
+
+    // MARK: By one value
+
+    /// Rows that an index holds in order, read only as far as the page reaches.
+    private struct Stretch {
+        /// The first sort values of its rows: whether the value is missing, and for metrics whether it is NaN.
+        let flags: [Int]
+        let value: String
+        let from: String
+        /// With `?` for the experiment and for the key.
+        let condition: String
+        /// A condition on the index besides the one on the place, with `?` for the value there.
+        var entry: String?
+        /// What the rows are sorted by before ``columns``, in the order of the index.
+        var first: [SortColumn] = []
+        let columns: [SortColumn]
+    }
+
+    /// The numbers, the NaNs, the runs without the metric; the texts, the runs without the parameter.
+    private static func stretches(_ term: SearchOrder) -> [Stretch] {
+        func missing(_ table: String, _ flags: [Int]) -> Stretch {
+            Stretch(
+                flags: flags, value: "NULL", from: "runs r",
+                condition: "r.experiment = ? AND NOT EXISTS (SELECT 1 FROM \(table) o WHERE o.run = r.seq AND o.key = ?)",
+                columns: standard)
+        }
+        guard !params.contains(term.entity ?? "") else {
+            // The index holds the beginning of each text; what begins alike is sorted by the whole.
+            return [
+                Stretch(
+                    flags: [0], value: "p.value",
+                    from: """
+                        param_values o CROSS JOIN params p ON p.run = o.run AND p.key = o.key CROSS JOIN runs r ON r.seq = o.run
+                        """,
+                    condition: "o.experiment = ? AND o.key = ?",
+                    entry: "o.value \(term.isAscending ? ">=" : "<=") substr(?, 1, \(TrackingSchema.paramIndexLength))",
+                    first: [SortColumn("o.value", isAscending: term.isAscending)],
+                    columns: [SortColumn("p.value", isAscending: term.isAscending)] + standard),
+                missing("params", [1]),
+            ]
+        }
         let values = "latest_metrics o INDEXED BY latest_metrics_by_value JOIN runs r ON r.seq = o.run"
-        let stretches: [Stretch] = [
+        return [
             Stretch(
                 flags: [0, 0], value: "o.value", from: values, condition: "o.experiment = ? AND o.key = ? AND o.is_nan = 0",
-                columns: [SortColumn("o.value", isAscending: metric.isAscending)] + Self.standard),
+                columns: [SortColumn("o.value", isAscending: term.isAscending)] + standard),
             Stretch(
                 flags: [0, 1], value: "o.value", from: values, condition: "o.experiment = ? AND o.key = ? AND o.is_nan = 1",
-                columns: Self.standard),
-            Stretch(
-                flags: [1, 0], value: "NULL", from: "runs r",
-                condition: "r.experiment = ? AND NOT EXISTS (SELECT 1 FROM latest_metrics o WHERE o.run = r.seq AND o.key = ?)",
-                columns: Self.standard),
+                columns: standard),
+            missing("latest_metrics", [1, 0]),
         ]
-        let flags = seek.place.map { $0.prefix(2).map { Int.fromDatabaseValue($0) ?? 0 } }
+    }
+
+    private func inStretches(
+        _ stretches: [Stretch], _ name: String, _ experiment: Int64, _ runs: String, _ db: Database
+    ) throws -> [Row] {
+        let find = try db.cachedStatement(sql: "SELECT id FROM names WHERE name = ?")
+        let key = try Int64.fetchOne(find, arguments: [name]) ?? -1
+        let flagCount = stretches[0].flags.count
+        let flags = seek.place.map { $0.prefix(flagCount).map { Int.fromDatabaseValue($0) ?? 0 } }
         let first = flags.map { wanted in stretches.firstIndex { $0.flags == wanted } ?? 0 } ?? 0
         var found: [Row] = []
         for (index, stretch) in stretches.enumerated().dropFirst(first) where found.count <= search.maxResults {
             let place = index == first ? seek.place.map { Array($0.suffix(stretch.columns.count)) } : nil
-            let after = SearchSeek(stretch.columns, place: place).condition
+            var after = SearchSeek(stretch.columns, place: place).condition
+            if let place, let entry = stretch.entry { after = ("\(entry) AND \(after.sql)", [place[0]] + after.arguments) }
+            let values = stretch.flags.map { "\($0)" } + [stretch.value, "r.start_time", "r.id"]
             let sql = """
-                SELECT r.seq, \(stretch.flags[0]) AS k0, \(stretch.flags[1]) AS k1, \(stretch.value) AS k2, r.start_time AS k3, r.id AS k4
+                SELECT r.seq, \(values.enumerated().map { "\($1) AS k\($0)" }.joined(separator: ", "))
                 FROM \(stretch.from) WHERE \(stretch.condition) AND \(runs) AND \(after.sql)
-                ORDER BY \(stretch.columns.map(\.order).joined(separator: ", ")) LIMIT ?
+                ORDER BY \((stretch.first + stretch.columns).map(\.order).joined(separator: ", ")) LIMIT ?
                 """
             let start: StatementArguments = [experiment, key]
             found += try Row.fetchAll(
-                db, sql: sql, arguments: start + filter.arguments + after.arguments + [search.maxResults + 1 - found.count])
+                Self.statement(sql, db), arguments: start + filter.arguments + after.arguments + [search.maxResults + 1 - found.count])
         }
         return found
-    }
-
-    private struct Stretch {
-        /// Whether the value is missing, whether it is NaN: the first two sort values of its rows.
-        let flags: [Int]
-        let value: String
-        let from: String
-        let condition: String
-        let columns: [SortColumn]
     }
 }

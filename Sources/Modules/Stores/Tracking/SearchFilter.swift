@@ -22,6 +22,8 @@ package struct SearchFilter: Sendable, Equatable {
         package let op: Operator
         package let literal: Literal
 
+        var isEqualText: Bool { if case (.equal, .text) = (op, literal) { true } else { false } }
+
         func with(_ op: Operator) -> Comparison { Comparison(entity: entity, key: key, op: op, literal: literal) }
         func with(_ literal: Literal) -> Comparison { Comparison(entity: entity, key: key, op: op, literal: literal) }
     }

@@ -15,13 +15,19 @@ package struct SearchGrammar: Sendable {
         let isListed: Bool
         /// Put in front of a compared text that lacks it: short spellings of an enumeration.
         let prefix: String
+        /// Whether everything searched has it; an index can then serve an order by it.
+        let isAlwaysThere: Bool
 
-        package init(_ kind: Kind, _ sql: String, within wrapper: String? = nil, isListed: Bool = false, prefix: String = "") {
+        package init(
+            _ kind: Kind, _ sql: String, within wrapper: String? = nil, isListed: Bool = false, prefix: String = "",
+            isAlwaysThere: Bool = false
+        ) {
             self.kind = kind
             self.sql = sql
             self.wrapper = wrapper
             self.isListed = isListed
             self.prefix = prefix
+            self.isAlwaysThere = isAlwaysThere
         }
     }
 
@@ -94,14 +100,16 @@ package struct SearchGrammar: Sendable {
             throw TrackingError(
                 .invalidParameter, "Invalid filter: \(filter.comparisons.count) comparisons; at most \(Self.maxComparisons) are allowed")
         }
-        var parts: [String] = []
-        var arguments = StatementArguments()
+        var parts: [(comparison: SearchFilter.Comparison, sql: String, values: StatementArguments)] = []
         for comparison in filter.comparisons {
             let (sql, values) = try condition(comparison)
-            parts.append(sql)
-            arguments += values
+            parts.append((comparison, sql, values))
         }
-        return (parts.isEmpty ? "1" : parts.joined(separator: " AND "), arguments)
+        // The database looks at them in this order and stops at the first that fails: few rows have exactly the text asked for.
+        parts = parts.filter(\.comparison.isEqualText) + parts.filter { !$0.comparison.isEqualText }
+        return (
+            parts.isEmpty ? "1" : parts.map(\.sql).joined(separator: " AND "), parts.reduce(into: StatementArguments()) { $0 += $1.values }
+        )
     }
 
     private func condition(_ comparison: SearchFilter.Comparison) throws(TrackingError) -> (String, StatementArguments) {
@@ -208,7 +216,7 @@ package struct SearchGrammar: Sendable {
                 if let isNaN = collection.isNaN { columns.append(SortColumn("coalesce(\(alias).\(isNaN), 0)")) }
                 columns.append(SortColumn("\(alias).value", isAscending: term.isAscending))
             } else if let attribute = attribute(term.entity, term.key), attribute.wrapper == nil {
-                columns.append(SortColumn("(\(attribute.sql) IS NULL)"))
+                if !attribute.isAlwaysThere { columns.append(SortColumn("(\(attribute.sql) IS NULL)")) }
                 columns.append(SortColumn(attribute.sql, isAscending: term.isAscending))
             } else {
                 throw unknown(term.entity, term.key)

@@ -9,8 +9,9 @@ extension TrackingStore {
         let number = try Validation.experimentID(experiment)
         let given = name.flatMap { $0.isEmpty ? nil : $0 }
         if let given { try Self.checkModelName(given) }
-        let params = try Validation.all(params, "params") { (param, place) throws(TrackingError) in try Validation.param(param, at: place) }
-        let tags = try Validation.all(tags, "tags") { (tag, place) throws(TrackingError) in try Validation.tag(tag, at: place) }
+        let params = try Validation.all(params, "params") { (param, place) throws(TrackingError) in try Validation.param(param, at: place())
+        }
+        let tags = try Validation.all(tags, "tags") { (tag, place) throws(TrackingError) in try Validation.tag(tag, at: place()) }
         var generator = SystemRandomNumberGenerator()
         let final = given ?? RunName.random(using: &generator)
         let id = "m-" + Self.randomID()
@@ -45,12 +46,13 @@ extension TrackingStore {
 
     package func setLoggedModelTags(id: String, _ tags: [KeyValue], now: EventTime.Milliseconds) async throws(TrackingError) -> LoggedModel
     {
-        let tags = try Validation.all(tags, "tags") { (tag, place) throws(TrackingError) in try Validation.tag(tag, at: place) }
+        let tags = try Validation.all(tags, "tags") { (tag, place) throws(TrackingError) in try Validation.tag(tag, at: place()) }
         return try await changeModel(id, now) { seq, db in try Self.setModelPairs("logged_model_tags", tags, seq, db) }
     }
 
     package func logLoggedModelParams(id: String, _ params: [KeyValue], now: EventTime.Milliseconds) async throws(TrackingError) {
-        let params = try Validation.all(params, "params") { (param, place) throws(TrackingError) in try Validation.param(param, at: place) }
+        let params = try Validation.all(params, "params") { (param, place) throws(TrackingError) in try Validation.param(param, at: place())
+        }
         _ = try await changeModel(id, now) { seq, db in try Self.setModelPairs("logged_model_params", params, seq, db) }
     }
 

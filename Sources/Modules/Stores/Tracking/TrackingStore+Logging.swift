@@ -50,8 +50,9 @@ extension TrackingStore {
             )
         }
         for (index, metric) in metrics.enumerated() { try Validation.metric(metric, at: "metrics[\(index)].name") }
-        let params = try Validation.all(params, "params") { (param, place) throws(TrackingError) in try Validation.param(param, at: place) }
-        let tags = try Validation.all(tags, "tags") { (tag, place) throws(TrackingError) in try Validation.tag(tag, at: place) }
+        let params = try Validation.all(params, "params") { (param, place) throws(TrackingError) in try Validation.param(param, at: place())
+        }
+        let tags = try Validation.all(tags, "tags") { (tag, place) throws(TrackingError) in try Validation.tag(tag, at: place()) }
         var keys: Set<String> = []
         for param in params where !keys.insert(param.key).inserted {
             throw TrackingError(
@@ -78,20 +79,9 @@ extension TrackingStore {
 
     private func logMetrics(_ metrics: [Metric], _ run: RunRow, _ id: String, _ db: Database) throws {
         guard !metrics.isEmpty else { return }
-        let insert = try db.cachedStatement(sql: "INSERT OR IGNORE INTO metrics VALUES (?, ?, ?, ?, ?, ?)")
-        let latest = try db.cachedStatement(
-            sql: """
-                INSERT INTO latest_metrics VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (run, key) DO UPDATE SET
-                timestamp = excluded.timestamp, step = excluded.step, value = excluded.value, is_nan = excluded.is_nan
-                WHERE (excluded.step, excluded.timestamp, excluded.value) > (step, timestamp, value)
-                """)
-        var keys: [String: Int64] = [:]
+        let rows = try MetricRows(run: run.seq, experiment: run.experiment, db)
         for metric in metrics {
-            let key = try keys[metric.key] ?? knownNameID(metric.key, db)
-            keys[metric.key] = key
-            let (value, isNaN) = metric.stored
-            try insert.execute(arguments: [run.seq, key, metric.timestamp, metric.step, value, isNaN])
-            try latest.execute(arguments: [run.seq, key, run.experiment, metric.timestamp, metric.step, value, isNaN])
+            try rows.write(metric, key: knownNameID(metric.key, db))
             if let model = metric.modelID, !model.isEmpty { try Self.logModelMetric(metric, model: model, run: id, db) }
         }
     }

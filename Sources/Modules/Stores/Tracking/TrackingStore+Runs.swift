@@ -10,7 +10,7 @@ extension TrackingStore {
         now: EventTime.Milliseconds
     ) async throws(TrackingError) -> Run {
         let number = try Validation.experimentID(experiment)
-        let tags = try Validation.all(tags, "tags") { (tag, place) throws(TrackingError) in try Validation.tag(tag, at: place) }
+        let tags = try Validation.all(tags, "tags") { (tag, place) throws(TrackingError) in try Validation.tag(tag, at: place()) }
         let tagged = tags.last { $0.key == Self.nameTag }?.value
         if let name, !name.isEmpty, let tagged, tagged != name {
             throw TrackingError(
@@ -21,7 +21,7 @@ extension TrackingStore {
         let given = [name, tagged].compactMap { $0 }.first { !$0.isEmpty }
         let final = given ?? RunName.random(using: &generator)
         let id = Self.randomID()
-        return try await database.write { db in
+        return try await database.write { [self] db in
             try Self.checkActive(number, db)
             let location = try Self.experiment(number, db).artifactLocation
             let uri = (location.hasSuffix("/") ? location : location + "/") + id + "/artifacts"
@@ -31,14 +31,14 @@ extension TrackingStore {
             let seq = db.lastInsertedRowID
             for tag in tags where tag.key != Self.nameTag { try Self.setTag(tag, seq, db) }
             try Self.setTag(KeyValue(Self.nameTag, final), seq, db)
-            return try Self.runs([seq], db)[0]
+            return try runs([seq], db)[0]
         }
     }
 
     static let nameTag = "mlflow.runName"
 
     package func run(id: String) async throws(TrackingError) -> Run {
-        try await database.read { db in try Self.runs([Self.runRow(id, db).seq], db)[0] }
+        try await database.read { [self] db in try runs([Self.runRow(id, db).seq], db)[0] }
     }
 
     /// Changes what is given and leaves the rest.
@@ -94,74 +94,5 @@ extension TrackingStore {
     static func setTag(_ tag: KeyValue, _ run: Int64, _ db: Database) throws {
         try db.cachedStatement(sql: "INSERT OR REPLACE INTO tags VALUES (?, ?, ?)")
             .execute(arguments: [run, try nameID(tag.key, db), tag.value])
-    }
-
-    // MARK: Rows
-
-    static func infos(_ seqs: [Int64], _ db: Database) throws -> [(seq: Int64, info: RunInfo)] {
-        let rows = try Row.fetchAll(
-            db.cachedStatement(sql: "SELECT * FROM runs WHERE seq IN (SELECT value FROM json_each(?))"), arguments: [list(seqs)])
-        var known: [Int64: RunInfo] = [:]
-        for row in rows {
-            guard let status = RunStatus(rawValue: row["status"]) else { continue }
-            known[row["seq"]] = RunInfo(
-                id: row["id"], name: row["name"], experimentID: String(row["experiment"] as Int64), user: row["user"], status: status,
-                startTime: row["start_time"], endTime: row["end_time"], artifactURI: row["artifact_uri"],
-                stage: row["deleted"] ? .deleted : .active)
-        }
-        return seqs.compactMap { seq in known[seq].map { (seq, $0) } }
-    }
-
-    /// Whole runs in the order asked for.
-    static func runs(_ seqs: [Int64], _ db: Database) throws -> [Run] {
-        let infos = try infos(seqs, db)
-        var runs = Dictionary(infos.map { ($0.seq, Run(info: $0.info)) }) { first, _ in first }
-        let wanted = list(seqs)
-        func each(_ sql: String, _ body: (inout Run, Row) throws -> Void) throws {
-            let rows = try Row.fetchCursor(db.cachedStatement(sql: sql), arguments: [wanted])
-            while let row = try rows.next() {
-                guard let index = runs.index(forKey: row["run"] as Int64) else { continue }
-                try body(&runs.values[index], row)
-            }
-        }
-        let all = "IN (SELECT value FROM json_each(?))"
-        try each(
-            "SELECT m.run, n.name, m.value, m.is_nan, m.timestamp, m.step FROM latest_metrics m JOIN names n ON n.id = m.key WHERE m.run \(all)"
-        ) { run, row in run.metrics.append(metric(row)) }
-        try each("SELECT p.run, n.name, p.value FROM params p JOIN names n ON n.id = p.key WHERE p.run \(all)") { run, row in
-            run.params.append(KeyValue(row["name"], row["value"]))
-        }
-        try each("SELECT t.run, n.name, t.value FROM tags t JOIN names n ON n.id = t.key WHERE t.run \(all)") { run, row in
-            run.tags.append(KeyValue(row["name"], row["value"]))
-        }
-        try each("SELECT i.run, i.tags, d.* FROM run_datasets i JOIN datasets d ON d.id = i.dataset WHERE i.run \(all) ORDER BY d.id") {
-            run, row in
-            run.datasets.append(try datasetInput(row))
-        }
-        try each("SELECT run, direction, model, step FROM run_models WHERE run \(all)") { run, row in
-            if row["direction"] == "in" {
-                run.modelInputs.append(row["model"])
-            } else {
-                run.modelOutputs.append(ModelOutput(modelID: row["model"], step: row["step"]))
-            }
-        }
-        return infos.compactMap { seq, _ in runs[seq]?.sorted() }
-    }
-
-    static func metric(_ row: Row) -> Metric {
-        Metric(row["name"], row["is_nan"] ? .nan : row["value"], timestamp: row["timestamp"], step: row["step"])
-    }
-
-    /// Numbers as a JSON array, to bind a list of any length as one value.
-    static func list(_ numbers: [Int64]) -> String { "[" + numbers.map(String.init).joined(separator: ",") + "]" }
-}
-
-extension Run {
-    fileprivate func sorted() -> Run {
-        var copy = self
-        copy.metrics.sort { $0.key < $1.key }
-        copy.params.sort { $0.key < $1.key }
-        copy.tags.sort { $0.key < $1.key }
-        return copy
     }
 }

@@ -19,9 +19,9 @@ extension TrackingStore {
     /// Runs of some experiments in the order asked for, then by start (newest first), then by id.
     package func searchRuns(_ search: RunSearch) async throws(TrackingError) -> Paged<Run> {
         let query = try RunQuery(search)
-        return try await database.read { db in
+        return try await database.read { [self] db in
             let page = try query.page(db)
-            let runs = try search.columns.map { try Self.runs(page.seqs, showing: $0, db) } ?? Self.runs(page.seqs, db)
+            let runs = try search.columns.map { try Self.runs(page.seqs, showing: $0, db) } ?? runs(page.seqs, db)
             return Paged(elements: runs, nextPageToken: page.next)
         }
     }
@@ -33,9 +33,10 @@ extension TrackingStore {
         let tags = SearchGrammar.Collection(.text, table: "tags @", condition: key)
         let data = "EXISTS (SELECT 1 FROM run_datasets i JOIN datasets d ON d.id = i.dataset WHERE i.run = r.seq AND @)"
         var attributes: [String: SearchGrammar.Attribute] = [
-            "run_id": .init(.text, "r.id", isListed: true), "run_name": .init(.text, "r.name"), "user_id": .init(.text, "r.user"),
-            "status": .init(.text, "r.status"), "artifact_uri": .init(.text, "r.artifact_uri"),
-            "start_time": .init(.number, "r.start_time"), "end_time": .init(.number, "r.end_time"),
+            "run_id": .init(.text, "r.id", isListed: true, isAlwaysThere: true), "run_name": .init(.text, "r.name", isAlwaysThere: true),
+            "user_id": .init(.text, "r.user", isAlwaysThere: true), "status": .init(.text, "r.status", isAlwaysThere: true),
+            "artifact_uri": .init(.text, "r.artifact_uri", isAlwaysThere: true),
+            "start_time": .init(.number, "r.start_time", isAlwaysThere: true), "end_time": .init(.number, "r.end_time"),
         ]
         for (alias, name) in [
             ("run name", "run_name"), ("Run name", "run_name"), ("Run Name", "run_name"), ("run_uuid", "run_id"), ("run id", "run_id"),

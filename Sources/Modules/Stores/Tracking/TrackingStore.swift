@@ -51,6 +51,18 @@ package struct TrackingStore: Sendable {
         return id
     }
 
+    /// The name behind a number of ``nameID(_:_:)``.
+    func name(_ id: Int64, _ db: Database) throws -> String {
+        if let name = names[id] { return name }
+        let find = try db.cachedStatement(sql: "SELECT name FROM names WHERE id = ?")
+        guard let name = try String.fetchOne(find, arguments: [id]) else {
+            throw TrackingError(.internalError, "the tracking database has values without a name (\(id))")
+        }
+        // What a writer reads may still be taken back.
+        if db.configuration.readonly { names.remember(name, id) }
+        return name
+    }
+
     struct RunRow {
         let seq: Int64
         let experiment: Int64
@@ -76,18 +88,25 @@ package struct TrackingStore: Sendable {
     }
 }
 
-/// Numbers of names that are in the database for good.
+/// Names that are in the database for good, and their numbers.
 private final class KnownNames: Sendable {
-    private let numbers = Mutex<[String: Int64]>([:])
-    /// A client that makes up names without end empties the memory instead of filling it.
-    private static let limit = 50_000
+    private struct Known {
+        var numbers: [String: Int64] = [:]
+        var names: [Int64: String] = [:]
+    }
 
-    subscript(name: String) -> Int64? { numbers.withLock { $0[name] } }
+    private let known = Mutex(Known())
+    /// A client that makes up names without end empties the memory instead of filling it.
+    private static let limit = 20_000
+
+    subscript(name: String) -> Int64? { known.withLock { $0.numbers[name] } }
+    subscript(number: Int64) -> String? { known.withLock { $0.names[number] } }
 
     func remember(_ name: String, _ number: Int64) {
-        numbers.withLock { numbers in
-            if numbers.count >= Self.limit { numbers.removeAll() }
-            numbers[name] = number
+        known.withLock { known in
+            if known.numbers.count >= Self.limit { known = Known() }
+            known.numbers[name] = number
+            known.names[number] = name
         }
     }
 }

@@ -3,12 +3,12 @@ package enum Validation {
     /// A metric's, parameter's or tag's key: at most 250 characters that also make a relative path.
     ///
     /// - Parameter place: How an error names it: `metrics[0].name`.
-    package static func key(_ key: String, _ what: String, at place: String) throws(TrackingError) {
+    package static func key(_ key: String, _ what: String, at place: @autoclosure () -> String) throws(TrackingError) {
         guard !key.isEmpty else {
-            throw TrackingError(.invalidParameter, "Missing value for required parameter '\(place)'. \(Self.seeDocs)")
+            throw TrackingError(.invalidParameter, "Missing value for required parameter '\(place())'. \(Self.seeDocs)")
         }
         guard key.unicodeScalars.count <= 250 else {
-            throw TrackingError(.invalidParameter, "'\(what) name' exceeds the maximum length of 250 characters, in parameter '\(place)'")
+            throw TrackingError(.invalidParameter, "'\(what) name' exceeds the maximum length of 250 characters, in parameter '\(place())'")
         }
         // Nearly all keys are plain words.
         if key.utf8.allSatisfy({ isWord($0) || $0 == UInt8(ascii: "-") }) { return }
@@ -19,13 +19,13 @@ package enum Validation {
         else {
             throw TrackingError(
                 .invalidParameter,
-                "Invalid value \"\(shown(key))\" for parameter '\(place)' supplied: Names may only contain alphanumerics, underscores (_), dashes (-), periods (.), spaces ( ), colon(:) and slashes (/)."
+                "Invalid value \"\(shown(key))\" for parameter '\(place())' supplied: Names may only contain alphanumerics, underscores (_), dashes (-), periods (.), spaces ( ), colon(:) and slashes (/)."
             )
         }
         guard isNormalisedPath(key) else {
             throw TrackingError(
                 .invalidParameter,
-                "Invalid value \"\(shown(key))\" for parameter '\(place)' supplied: Names may be treated as files in certain cases, and must not resolve to other names when treated as such."
+                "Invalid value \"\(shown(key))\" for parameter '\(place())' supplied: Names may be treated as files in certain cases, and must not resolve to other names when treated as such."
             )
         }
     }
@@ -45,24 +45,24 @@ package enum Validation {
     }
 
     /// - Returns: The parameter as it is stored: a long value loses its end, as clients expect of a server.
-    package static func param(_ param: KeyValue, at place: String = "key") throws(TrackingError) -> KeyValue {
-        try key(param.key, "Param", at: place)
+    package static func param(_ param: KeyValue, at place: @autoclosure () -> String = "key") throws(TrackingError) -> KeyValue {
+        try key(param.key, "Param", at: place())
         return cut(param, 6_000)
     }
 
     /// - Returns: The tag as it is stored: a long value loses its end, as clients expect of a server.
-    package static func tag(_ tag: KeyValue, at place: String = "key") throws(TrackingError) -> KeyValue {
-        try key(tag.key, "Tag", at: place)
+    package static func tag(_ tag: KeyValue, at place: @autoclosure () -> String = "key") throws(TrackingError) -> KeyValue {
+        try key(tag.key, "Tag", at: place())
         return cut(tag, 8_000)
     }
 
     /// Every pair of a list, with the place of each in the messages: `tags[3].key`.
     static func all(
-        _ pairs: [KeyValue], _ name: String, _ check: (KeyValue, String) throws(TrackingError) -> KeyValue
+        _ pairs: [KeyValue], _ name: String, _ check: (KeyValue, () -> String) throws(TrackingError) -> KeyValue
     ) throws(TrackingError) -> [KeyValue] {
         var checked: [KeyValue] = []
         checked.reserveCapacity(pairs.count)
-        for (index, pair) in pairs.enumerated() { checked.append(try check(pair, "\(name)[\(index)].key")) }
+        for (index, pair) in pairs.enumerated() { checked.append(try check(pair) { "\(name)[\(index)].key" }) }
         return checked
     }
 
@@ -71,8 +71,8 @@ package enum Validation {
         return KeyValue(pair.key, String(String.UnicodeScalarView(pair.value.unicodeScalars.prefix(limit))))
     }
 
-    package static func metric(_ metric: Metric, at place: String = "key") throws(TrackingError) {
-        try key(metric.key, "Metric", at: place)
+    package static func metric(_ metric: Metric, at place: @autoclosure () -> String = "key") throws(TrackingError) {
+        try key(metric.key, "Metric", at: place())
         guard metric.timestamp >= 0 else {
             throw TrackingError(
                 .invalidParameter, "Invalid value \(metric.timestamp) for parameter 'timestamp' supplied: it must be at least 0. \(seeDocs)"
