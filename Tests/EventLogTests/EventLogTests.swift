@@ -33,6 +33,24 @@ import Testing
         }
     }
 
+    @Test func `a name of a header that is too long is cut between characters, and all else stays`() throws {
+        for name in [String(repeating: "é", count: 40_000), String(repeating: "x", count: 65_535), "", "a\u{FFFD}"] {
+            let record = Domain.Record(
+                key: [1], value: [2], timestamp: 3, headers: [.init(name, [4, 5]), .init("next", [6])])
+            var bytes: [UInt8] = []
+            BatchCodec.append(record.headers, to: &bytes)
+            let found = try #require(bytes.withUnsafeBytes { BatchCodec.headers($0) })
+            #expect(found.map(\.value) == [[4, 5], [6]] && found[1].name == "next")
+            #expect(name.hasPrefix(found[0].name) && found[0].name.utf8.count >= min(name.utf8.count, 65_534))
+            var whole: [UInt8] = [], raw: [UInt8] = []
+            BatchCodec.append(record, to: &whole)
+            Array(name.utf8).withUnsafeBytes { name in
+                [UInt8](arrayLiteral: 4, 5).withUnsafeBytes { BatchCodec.appendHeader(name, $0, to: &raw) }
+            }
+            #expect(whole.count == BatchCodec.fixedSize + 2 + bytes.count && raw.count <= 65_535 + 8)
+        }
+    }
+
     @Test func `reading goes on from any offset, across batches, up to the limit`() async throws {
         try await withLog { log in
             try await log.createTopics([.init(name: "t", partitions: 1)])

@@ -59,21 +59,20 @@ extension KafkaLog {
     @Test func `two processes share the partitions, and the second's end gives them back`() async throws {
         let cluster = try makeCluster()
         try await cluster.withLog { first in
-            let mine = try #require(try await first.take(0, owner: "a"))
-            #expect(try await first.take(1, owner: "a") != nil)
-            #expect(try await first.take(0, owner: "a") == mine)
+            var mine: [Lease] = []
+            for partition in 0..<2 { mine.append(try #require(try await first.take(partition, owner: "a"))) }
+            #expect(try await first.take(0, owner: "a") == mine[0])
             try await cluster.withLog { second in
                 // Cooperative: what stays is kept under the same lease, and the other moves once it has been given up.
                 let held = try await partitions(of: second, owner: "b") { $0.count == 1 }
-                let kept = held == [0] ? 1 : 0
-                #expect(try await first.take(held[0], owner: "a") == nil)
-                #expect(try await first.take(kept, owner: "a") != nil)
-                let lost = LogUnit(group: "g", partition: 0, state: [change("x", "1")], lease: mine)
-                if held == [0] {
-                    await #expect { try await first.commit(lost) } throws: {
-                        ($0 as? EventLogError)?.code == .fenced(group: "g", topic: "in", partition: 0)
-                    }
+                let moved = held[0], kept = 1 - moved
+                #expect(try await first.take(moved, owner: "a") == nil)
+                #expect(try await first.take(kept, owner: "a") == mine[kept])
+                let unit = LogUnit(group: "g", partition: moved, state: [change("x", "1")], lease: mine[moved])
+                await #expect { try await first.commit(unit) } throws: {
+                    ($0 as? EventLogError)?.code == .fenced(group: "g", topic: "in", partition: moved)
                 }
+                try await first.commit(LogUnit(group: "g", partition: kept, state: [change("x", "1")], lease: mine[kept]))
             }
             #expect(try await partitions(of: first, owner: "a") { $0.count == 2 } == [0, 1])
         }
@@ -182,6 +181,16 @@ extension KafkaLog {
     @Test func `the names of changelogs and groups begin with the project's prefix once`() {
         #expect(Changelog.topic(of: "features/dev-trades", prefix: "dev-") == "dev-features.dev-trades.changelog")
         #expect(Changelog.topic(of: "dev-x", prefix: "dev-") == "dev-x.changelog")
-        #expect(Changelog.topic(of: "monitor/a b", prefix: "") == "monitor.a.b.changelog")
+        #expect(Changelog.topic(of: "produce/x/backfill", prefix: "") == "produce.x.backfill.changelog")
+    }
+
+    @Test func `each group has a changelog of its own, whatever letters its name has`() {
+        let letters = ["", "/", ".", "..", " ", "é", "_", "-", "a", "2", "20", "2f", "2e", "A", "\u{1}"]
+        let middles = letters.flatMap { first in letters.flatMap { second in letters.map { first + second + $0 } } }
+        let groups = Set(middles.map { "serve-stream/x\($0)y" })
+        let names = groups.map { Changelog.identifier(of: $0, prefix: "dev-") }
+        #expect(Set(names).count == groups.count && groups.count > 1_000)
+        let allowed = Set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-")
+        #expect(names.allSatisfy { $0.allSatisfy(allowed.contains) })
     }
 }

@@ -36,13 +36,18 @@ final class MockCluster: @unchecked Sendable {
 
     enum Request: Int16 {
         case produce = 0, fetch = 1, listOffsets = 2, metadata = 3, findCoordinator = 10, joinGroup = 11, initProducerID = 22
-        case addPartitions = 24, endTransaction = 26
+        case addPartitions = 24, addOffsets = 25, endTransaction = 26
     }
 
     /// The next requests of a kind fail, one error each.
-    func fail(_ request: Request, with errors: rd_kafka_resp_err_t...) {
+    func fail(_ request: Request, with errors: rd_kafka_resp_err_t...) { fail(request, with: errors) }
+
+    func fail(_ request: Request, with errors: [rd_kafka_resp_err_t]) {
         rd_kafka_mock_push_request_errors_array(cluster, request.rawValue, errors.count, errors)
     }
+
+    /// Failures that have not been met are taken back.
+    func forget(_ request: Request) { rd_kafka_mock_clear_request_errors(cluster, request.rawValue) }
 
     func setDown(_ broker: Int32, _ isDown: Bool) {
         if isDown { rd_kafka_mock_broker_set_down(cluster, broker) } else { rd_kafka_mock_broker_set_up(cluster, broker) }
@@ -50,6 +55,11 @@ final class MockCluster: @unchecked Sendable {
 
     func setLeader(_ topic: String, _ partition: Int, broker: Int32) {
         rd_kafka_mock_partition_set_leader(cluster, topic, Int32(partition), broker)
+    }
+
+    /// Answers take this long.
+    func setRoundTrip(_ broker: Int32, _ time: Duration) {
+        rd_kafka_mock_broker_set_rtt(cluster, broker, time.wholeMilliseconds)
     }
 
     func setTopicError(_ topic: String, _ error: rd_kafka_resp_err_t) { rd_kafka_mock_topic_set_error(cluster, topic, error) }

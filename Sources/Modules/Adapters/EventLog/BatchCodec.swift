@@ -19,16 +19,29 @@ enum BatchCodec {
 
     static func append(_ headers: [Record.Header], to bytes: inout [UInt8]) {
         for header in headers {
-            append(UInt16(header.name.utf8.count), to: &bytes)
-            bytes += header.name.utf8
+            let name = name(header)
+            append(UInt16(name.utf8.count), to: &bytes)
+            bytes += name.utf8
             append(UInt32(header.value.count), to: &bytes)
             bytes += header.value
         }
     }
 
     private static func headerLength(_ headers: [Record.Header]) -> UInt32 {
-        headers.reduce(0) { $0 + 6 + UInt32($1.name.utf8.count) + UInt32($1.value.count) }
+        headers.reduce(0) { $0 + 6 + UInt32(name($1).utf8.count) + UInt32($1.value.count) }
     }
+
+    /// A name that is longer than its length can say ends at the last whole character before; no client reads longer ones.
+    private static func name(_ header: Record.Header) -> Substring {
+        let name = header.name
+        guard name.utf8.count > nameLimit else { return name[...] }
+        var end = name.utf8.index(name.startIndex, offsetBy: nameLimit)
+        while end.samePosition(in: name.unicodeScalars) == nil { end = name.utf8.index(before: end) }
+        return name[..<end]
+    }
+
+    /// Bytes of the name of a header.
+    static let nameLimit = Int(UInt16.max)
 
     /// The same bytes from memory that is not a ``Record``; `headers` appends any number of ``appendHeader(_:_:to:)``.
     static func append(
@@ -49,6 +62,7 @@ enum BatchCodec {
     }
 
     static func appendHeader(_ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer, to bytes: inout [UInt8]) {
+        let name = name.prefix(nameLimit)
         append(UInt16(name.count), to: &bytes)
         bytes += name
         append(UInt32(value.count), to: &bytes)

@@ -17,6 +17,9 @@ package protocol EventLog: Sendable {
     /// How long a topic keeps records by the time in them, milliseconds; `nil` for ever, or where that is not told.
     func retention(of topic: String) async throws -> Int64?
 
+    /// The first offset that is there still: what came before it has been removed. 0 where nothing is ever removed.
+    func firstOffset(topic: String, partition: Int) async throws -> Int64
+
     /// One past the last offset; 0 for an empty partition.
     func endOffset(topic: String, partition: Int) async throws -> Int64
 
@@ -28,6 +31,7 @@ package protocol EventLog: Sendable {
     func committed(group: String, topic: String, partition: Int) async throws -> Int64
 
     /// Appends records, each to the partition of its key, and returns when they are stored.
+    /// - Throws: ``EventLogError``; who tries again sends its `unwritten` records, where it names any.
     func append(_ records: [Record], to topic: String) async throws
 
     /// Up to about `limit` records of a partition from an offset on.
@@ -51,7 +55,8 @@ package protocol EventLog: Sendable {
     func savedState(group: String, partition: Int) async throws -> SavedState
 
     /// Writes outputs, state changes and next input offsets, all or nothing.
-    /// - Throws: `fenced` when the unit's lease has gone to another owner.
+    /// - Throws: `fenced` when the unit's lease has gone to another owner. After other errors of a cluster the unit may have been
+    ///   written all the same: ``savedState(group:partition:)`` finds out.
     func commit(_ unit: LogUnit) async throws
 
     /// Grows with every append to one of the topics that this process knows of; for ``waitForAppend(to:after:timeout:)``.
@@ -64,6 +69,7 @@ package protocol EventLog: Sendable {
 
 extension EventLog {
     package func retention(of topic: String) async throws -> Int64? { nil }
+    package func firstOffset(topic: String, partition: Int) async throws -> Int64 { 0 }
 }
 
 /// A topic as the project wants it.

@@ -1,3 +1,4 @@
+package import Domain
 import GRDB
 
 /// What went wrong with the log, in which operation, and whether trying again can help.
@@ -35,6 +36,8 @@ package struct EventLogError: Error, CustomStringConvertible {
     package let operation: String
     package let isRetriable: Bool
     package let cause: (any Error)?
+    /// Of an append: the records that were not written, for all others were; `nil` when nothing is known to have been written.
+    package var unwritten: [Domain.Record]?
 
     package init(_ code: Code, during operation: String, isRetriable: Bool = false, cause: (any Error)? = nil) {
         self.code = code

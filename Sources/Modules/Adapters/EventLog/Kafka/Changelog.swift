@@ -2,15 +2,34 @@ import Domain
 
 /// How the state of a group lies in its compacted topic: one record for each key and for each input position.
 ///
-/// Keys of records are a letter and the key: `s` for state, `o` for the next offset of `topic/partition`, decimal.
+/// Keys of records are a letter and the key: `s` for state, `o` for the next offset of `topic/partition`, decimal, and `u` for the
+/// mark of the last unit of the partition `topic/partition`.
 enum Changelog {
     static func topic(of group: String, prefix: String) -> String { "\(identifier(of: group, prefix: prefix)).changelog" }
 
-    /// The group's name where Kafka allows no slash.
+    /// The group's name in letters that Kafka allows, another one for each group.
     static func identifier(of group: String, prefix: String) -> String {
-        let name = String(group.map { $0.isASCII && ($0.isLetter || $0.isNumber || "._-".contains($0)) ? $0 : "." })
+        let name = encoded(group)
         // Groups that are named by a topic already bear the prefix inside.
         return prefix.isEmpty || name.hasPrefix(prefix) ? name : prefix + name
+    }
+
+    /// A slash between two parts becomes a dot. Every other byte that is not allowed, a dot of the name's own included, becomes two dots
+    /// and its two digits, base 16: a single dot is never followed by another and two digits.
+    private static func encoded(_ group: String) -> String {
+        var name = "", isAfterSlash = true
+        for byte in group.utf8 {
+            let letter = Character(UnicodeScalar(byte)), isSlash = letter == "/"
+            if letter.isASCII, letter.isLetter || letter.isNumber || letter == "_" || letter == "-" {
+                name.append(letter)
+            } else if isSlash, !isAfterSlash {
+                name.append(".")
+            } else {
+                name += ".." + (byte < 16 ? "0" : "") + String(byte, radix: 16)
+            }
+            isAfterSlash = isSlash
+        }
+        return name
     }
 
     static func records(of unit: LogUnit) -> [Record] {
@@ -20,8 +39,16 @@ enum Changelog {
             }
     }
 
+    /// What tells one unit under a lease from all others: who finds it in the changelog knows that the unit was written.
+    static func newMark(of lease: Lease) -> Record {
+        var value: [UInt8] = []
+        for _ in 0..<2 { withUnsafeBytes(of: UInt64.random(in: .min ... .max)) { value.append(contentsOf: $0) } }
+        return Record(key: [unitMark] + Array("\(lease.topic)/\(lease.partition)".utf8), value: value, timestamp: 0)
+    }
+
     static let stateMark = UInt8(ascii: "s")
     static let offsetMark = UInt8(ascii: "o")
+    static let unitMark = UInt8(ascii: "u")
 }
 
 /// The state of one partition of a group, as the records of its changelog leave it.

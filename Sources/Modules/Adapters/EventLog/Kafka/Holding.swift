@@ -12,8 +12,12 @@ final class Holding: Sendable {
     private let statistics: @Sendable (String) -> Void
     private let producer: Mutex<TransactionalProducer>
     private let lost = Atomic(false)
-    /// The state as it was last committed; `nil` until somebody has asked for it.
+    /// The state as it was last committed; `nil` until somebody has asked for it, and while a unit is in doubt.
     private let image = Mutex<ChangelogImage?>(nil)
+    /// Whether a unit may have been written although its commit has failed.
+    private let isInDoubt = Atomic(false)
+    /// Ends when the steps that were begun so far have ended.
+    private let previous = Mutex<Task<Void, Never>?>(nil)
 
     var identifier: String { "\(group)-\(lease.topic)-\(lease.partition)" }
     var changelog: String { group + ".changelog" }
@@ -38,7 +42,22 @@ final class Holding: Sendable {
 
     /// What was last committed, as far as it has been read.
     var committed: ChangelogImage? { image.withLock { $0 } }
-    func remember(_ read: ChangelogImage) { image.withLock { $0 = read } }
+
+    /// What was last committed; what a commit has left in doubt is settled first.
+    /// - Parameters:
+    ///   - read: From wherever it lies, unless it is known.
+    ///   - restore: Reads the changelog.
+    func saved(
+        _ read: @escaping @Sendable () async throws -> ChangelogImage, restore: @escaping @Sendable () async throws -> ChangelogImage
+    ) async throws -> ChangelogImage {
+        try await inTurn { [self] in
+            if let settled = try await settle(restore) { return settled }
+            if let known = committed { return known }
+            let found = try await read()
+            image.withLock { $0 = found }
+            return found
+        }
+    }
 
     /// Nothing more can be committed; returns, holding the calling thread, when what is being committed is over.
     func lose() {
@@ -53,18 +72,36 @@ final class Holding: Sendable {
 
     /// Writes a unit in one transaction: outputs, changelog, and the group's offsets for lag tools.
     ///
-    /// What passes by itself is waited for; after a fatal error a new producer goes on, once it is known from the changelog
-    /// whether the unit has been written.
+    /// What passes by itself is waited for. When the producer cannot go on, another fences it, and the changelog says whether the unit
+    /// has been written: each unit leaves a mark there. After an error that may be unknown; the next call finds it out first, and
+    /// whoever goes on goes by ``saved(_:restore:)``.
     /// - Parameter restore: Reads the changelog.
-    func commit(_ unit: LogUnit, patience: Duration, restore: @Sendable () async throws -> ChangelogImage) async throws {
-        let changes = Changelog.records(of: unit)
+    func commit(
+        _ unit: LogUnit, patience: Duration, restore: @escaping @Sendable () async throws -> ChangelogImage
+    ) async throws {
+        try await inTurn { [self] in
+            do { try await write(unit, patience, restore) } catch let failure as KafkaFailure {
+                guard failure.isFenced else { throw EventLogError(failure, during: "commit of \(unit.group)") }
+                lost.store(true, ordering: .sequentiallyConsistent)
+                throw fenced(failure)
+            }
+        }
+    }
+
+    private func write(_ unit: LogUnit, _ patience: Duration, _ restore: () async throws -> ChangelogImage) async throws {
+        let mark = Changelog.newMark(of: lease), changes = Changelog.records(of: unit) + [mark]
         let parts =
             unit.outputs.filter { !$0.records.isEmpty }
             .map { TransactionalProducer.Part(topic: $0.topic, partition: $0.partition, records: $0.records) }
             + [TransactionalProducer.Part(topic: changelog, partition: unit.partition, records: changes)]
         let clock = ContinuousClock(), start = clock.now
+        var hasSettled = false
         while true {
             guard !isLost else { throw fenced() }
+            if let now = try await settle(restore) {
+                hasSettled = true
+                if now.holds([mark]) { return }
+            }
             do {
                 let last = try await current.commit(parts, offsets: unit.offsets) { [member] in member.metadata() }
                 image.withLock { image in
@@ -73,26 +110,48 @@ final class Holding: Sendable {
                 }
                 return
             } catch let failure as KafkaFailure {
-                if failure.isFenced {
-                    lost.store(true, ordering: .sequentiallyConsistent)
-                    throw fenced(failure)
-                }
-                guard failure.isRetriable || failure.isFatal || failure.requiresAbort, clock.now - start < patience else {
-                    throw EventLogError(failure, during: "commit of \(unit.group)")
-                }
+                if current.isSpent { isInDoubt.store(true, ordering: .sequentiallyConsistent) }
+                let isWorthIt = failure.isRetriable || failure.isFatal || failure.requiresAbort
+                // A step that has used up the patience leaves time for its outcome to be found out.
+                let hasTime = clock.now - start < patience || (current.isSpent && !hasSettled)
+                guard isWorthIt, !failure.isFenced, hasTime else { throw failure }
                 options.logger.warning(
-                    "a unit is written again",
+                    "a unit is written again unless it is there",
                     metadata: ["group": "\(unit.group)", "partition": "\(unit.partition)", "after": "\(failure)"])
-                if failure.isFatal {
-                    try await replaceProducer()
-                    // The transaction that failed may have been committed all the same.
-                    let now = try await restore()
-                    image.withLock { if $0 != nil { $0 = now } }
-                    if !changes.isEmpty, now.holds(changes) { return }
-                } else {
-                    try await Task.sleep(for: .milliseconds(200))
-                }
+                if !current.isSpent { try await Task.sleep(for: .milliseconds(200)) }
             }
+        }
+    }
+
+    /// Finds out from the changelog what has become of a unit whose commit did not end.
+    /// - Returns: What is committed now; `nil` when nothing was in doubt.
+    private func settle(_ restore: () async throws -> ChangelogImage) async throws -> ChangelogImage? {
+        guard isInDoubt.load(ordering: .sequentiallyConsistent) || current.isSpent else { return nil }
+        isInDoubt.store(true, ordering: .sequentiallyConsistent)
+        image.withLock { $0 = nil }
+        // The changelog tells only after the producer's transaction has been ended, one way or the other.
+        if current.isSpent { try await replaceProducer() }
+        let now = try await restore()
+        image.withLock { $0 = now }
+        isInDoubt.store(false, ordering: .sequentiallyConsistent)
+        return now
+    }
+
+    /// One step after another: each finds settled what the one before has left in doubt.
+    private func inTurn<T: Sendable>(_ body: @escaping @Sendable () async throws -> T) async throws -> T {
+        let step = previous.withLock { previous in
+            let before = previous
+            let step = Task {
+                _ = await before?.result
+                return try await body()
+            }
+            previous = Task { _ = await step.result }
+            return step
+        }
+        return try await withTaskCancellationHandler {
+            try await step.value
+        } onCancel: {
+            step.cancel()
         }
     }
 
@@ -103,9 +162,12 @@ final class Holding: Sendable {
             return current
         }
         ended.close()
-        do { try await next.begin() } catch let failure as KafkaFailure {
-            throw EventLogError(failure, during: "begin anew as \(identifier)")
+        // The holding may have been given up meanwhile.
+        guard !isLost else {
+            next.close()
+            throw fenced()
         }
+        try await next.begin()
     }
 
     private func fenced(_ cause: KafkaFailure? = nil) -> EventLogError {

@@ -10,6 +10,8 @@ struct KafkaFailure: Error, CustomStringConvertible, Equatable {
     /// The library asks for the same call again, with nothing changed.
     var mayBeCalledAgain = false
     var isFatal = false
+    /// The step goes on in the library, which was asked for it as long as there was patience; what comes of it is unknown.
+    var isStuck = false
     /// The transaction must be aborted before another can begin.
     var requiresAbort = false
 

@@ -33,10 +33,11 @@ extension KafkaLog {
             guard let holding = await leases.holding(group: group, partition: partition) else {
                 return try await restore(group, partition).saved
             }
-            if let image = holding.committed { return image.saved }
-            let image = try await restored(holding)
-            holding.remember(image)
-            return image.saved
+            return try await holding.saved { [self] in
+                try await restored(holding)
+            } restore: { [self] in
+                try await restore(group, partition)
+            }.saved
         }
     }
 
@@ -53,7 +54,7 @@ extension KafkaLog {
             let code = EventLogError.Code.fenced(group: lease.group, topic: lease.topic, partition: lease.partition)
             throw EventLogError(code, during: "commit of \(unit.group)")
         }
-        try await holding.commit(unit, patience: options.patience) { try await restore(unit.group, unit.partition) }
+        try await holding.commit(unit, patience: options.patience) { [self] in try await restore(unit.group, unit.partition) }
     }
 
     /// Without a lease there is no one to fence: outputs, then state, then positions, each at least once.

@@ -77,6 +77,10 @@ package final class KafkaLog: EventLog {
 
     package func partitions(of topic: String) async throws -> Int { try await admin.partitions(of: topic) }
 
+    package func firstOffset(topic: String, partition: Int) async throws -> Int64 {
+        try await told("first offset of \(topic)") { try await admin.offsets(topic: topic, partition: partition).lowerBound }
+    }
+
     package func endOffset(topic: String, partition: Int) async throws -> Int64 {
         let end = try await told("end offset of \(topic)") { try await admin.offsets(topic: topic, partition: partition).upperBound }
         ends.withLock { $0[Place(topic: topic, partition: partition)] = end }

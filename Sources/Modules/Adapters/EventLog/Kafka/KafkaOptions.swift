@@ -30,6 +30,10 @@ package struct KafkaOptions: Sendable {
     package var exclusiveGroups: [String] = []
     /// How long the first contact may take.
     package var patience = Duration.seconds(30)
+    /// How long one step of a transaction may take before another producer does what is left of it.
+    package var stepPatience = Duration.seconds(30)
+    /// How long the library tries to deliver a record that is not part of a transaction.
+    package var deliveryTimeout = Duration.seconds(60)
     package var statisticsInterval = Duration.seconds(10)
     /// Where copies of states lie, so that a restart need not read the changelogs; `nil` for none.
     package var cacheDirectory: String?
@@ -46,11 +50,13 @@ package struct KafkaOptions: Sendable {
 /// Properties of one handle of the C library, by their names there.
 struct KafkaProperties: Sendable {
     let brokers: String
+    private let deliveryTimeout: Duration
     private var values: [(name: String, value: String)]
 
     /// What every handle of a cluster needs.
     init(_ options: KafkaOptions) {
         brokers = options.brokers
+        deliveryTimeout = options.deliveryTimeout
         let security = options.security
         values = [
             ("bootstrap.servers", options.brokers), ("client.id", "mlops"), ("security.protocol", security.securityProtocol),
@@ -77,7 +83,7 @@ struct KafkaProperties: Sendable {
         with([
             ("enable.idempotence", "true"), ("partitioner", "murmur2_random"), ("linger.ms", "1"),
             ("queue.buffering.max.messages", "100000"), ("queue.buffering.max.kbytes", "65536"), ("compression.type", "lz4"),
-            ("delivery.timeout.ms", "60000"),
+            ("delivery.timeout.ms", "\(deliveryTimeout.wholeMilliseconds)"),
         ])
     }
 

@@ -9,6 +9,8 @@ import Synchronization
 /// The queue is bounded: a writer that is faster than the brokers waits.
 final class KafkaProducer: Sendable {
     /// A handle with the thread that serves its reports. A fatal error ends it; the records go on in the next.
+    ///
+    /// The handle is freed when nobody holds the life any more: an append keeps it until all its records are reported on.
     private final class Life: Sendable {
         let handle: KafkaHandle
         private let poller: BlockingThread
@@ -19,16 +21,18 @@ final class KafkaProducer: Sendable {
             poller = BlockingThread("kafka-reports") { rd_kafka_poll(handle.pointer, 100) }
         }
 
-        /// - Parameter flush: How long to wait for what is on its way.
-        func end(flush: Duration) {
+        /// Reports as lost what has not been delivered after `flush`, so that nobody waits for ever.
+        func finish(flush: Duration) {
             let handle = handle
-            poller.stop {
-                if flush > .zero { rd_kafka_flush(handle.pointer, flush.wholeMilliseconds) }
-                // What is left is reported as lost, so that nobody waits for ever.
+            poller.enqueue {
+                rd_kafka_flush(handle.pointer, flush.wholeMilliseconds)
                 rd_kafka_purge(handle.pointer, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT)
-                rd_kafka_poll(handle.pointer, 0)
-                handle.close()
             }
+        }
+
+        deinit {
+            let handle = handle
+            poller.stop { handle.close() }
         }
     }
 
@@ -46,16 +50,45 @@ final class KafkaProducer: Sendable {
     }
 
     /// Appends records, each to the partition of its key unless one is given.
-    /// - Throws: `recordTooLarge`, or `storage` with what the cluster said.
+    ///
+    /// What was lost for a reason that passes is sent again, and only that.
+    /// - Throws: `recordTooLarge`, or `cluster` with what it said; the error has the records that have not been written.
     func append(_ records: [Record], to topic: String, partition: Int? = nil) async throws {
         var records = records
         for attempt in 1... {
             let life = life.withLock { $0 }
-            let delivery = Delivery(count: records.count)
-            let batch = records
+            defer { withExtendedLifetime(life) {} }
+            let losses = try await send(records, to: topic, partition, in: life)
+            guard let first = losses.first else { return }
+            // What nothing but a change of the record will help says more than what passes.
+            let worst = losses.first { !$0.failure.isRetriable } ?? first
+            let fatal = life.handle.fatalError
+            guard fatal != nil || worst.failure.isRetriable, attempt <= Self.repetitions, !Task.isCancelled else {
+                var error = EventLogError(worst.failure, record: records[worst.index], of: topic, during: "append to \(topic)")
+                error.unwritten = losses.map { records[$0.index] }
+                throw error
+            }
+            if let fatal { try replace(life, after: fatal) }
+            logger.warning(
+                "records are sent again",
+                metadata: [
+                    "topic": "\(topic)", "records": "\(losses.count)", "maybe_twice": "\(losses.filter(\.isUncertain).count)",
+                    "after": "\(fatal ?? worst.failure)",
+                ])
+            records = losses.map { records[$0.index] }
+        }
+    }
+
+    /// How often one append sends again what was lost.
+    private static let repetitions = 3
+
+    /// - Returns: What did not arrive; the life must not end before.
+    private func send(_ records: [Record], to topic: String, _ partition: Int?, in life: Life) async throws -> [Delivery.Loss] {
+        let delivery = Delivery(count: records.count)
+        do {
             try await sender.run {
                 var sender = try RecordSender(life.handle, topic: topic, partition: partition)
-                for (index, record) in batch.enumerated() {
+                for (index, record) in records.enumerated() {
                     while let failure = sender.send(record, opaque: delivery.opaque(index)) {
                         guard failure.error == RD_KAFKA_RESP_ERR__QUEUE_FULL else {
                             delivery.lose(index, failure)
@@ -65,38 +98,26 @@ final class KafkaProducer: Sendable {
                     }
                 }
             }
-            await delivery.finished()
-            let losses = delivery.losses
-            guard let first = losses.first else { return }
-            guard life.handle.fatalError != nil, attempt <= Self.lives else {
-                throw EventLogError(first.failure, record: batch[first.index], of: topic, during: "append to \(topic)")
-            }
-            try restart(life, losses: losses, topic: topic)
-            records = losses.map { batch[$0.index] }
+        } catch {
+            // Nothing was handed over: the delivery ends here.
+            for index in records.indices { delivery.lose(index, KafkaFailure(RD_KAFKA_RESP_ERR__DESTROY)) }
+            throw error
         }
+        await delivery.finished()
+        return delivery.losses
     }
 
-    /// Fatal errors that one append survives.
-    private static let lives = 3
-
-    /// Replaces the handle that a fatal error has ended; what it did not deliver is sent again by the next.
-    private func restart(_ ended: Life, losses: [Delivery.Loss], topic: String) throws {
-        let isFirst = try life.withLock { current in
-            guard current === ended else { return false }
+    /// The first to meet a fatal error puts the next life in the place of the one it has ended.
+    private func replace(_ ended: Life, after fatal: KafkaFailure) throws {
+        try life.withLock { current in
+            guard current === ended else { return }
             current = try Life(properties, logger: logger, callbacks: callbacks)
-            return true
+            logger.warning("the producer begins anew", metadata: ["after": "\(fatal)"])
         }
-        if isFirst { ended.end(flush: .zero) }
-        logger.warning(
-            "the producer begins anew",
-            metadata: [
-                "topic": "\(topic)", "sends_again": "\(losses.count)", "maybe_twice": "\(losses.filter(\.isUncertain).count)",
-                "after": "\(ended.handle.fatalError?.message ?? "")",
-            ])
     }
 
     func close() {
         sender.stop()
-        life.withLock { $0 }.end(flush: .seconds(10))
+        life.withLock { $0 }.finish(flush: .seconds(10))
     }
 }

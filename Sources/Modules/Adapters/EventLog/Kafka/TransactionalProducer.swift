@@ -1,12 +1,14 @@
 import CRDKafka
 import Domain
 import Foundation
+import Logging
 import Synchronization
 
 /// A producer whose units appear whole or not at all, and whose identifier fences whoever had it before.
 ///
 /// All calls run on one thread. After any error the outcome of the unit is unknown to the caller, who goes on from what
-/// the changelog says; the transaction itself has been aborted, or will be by the next producer of the identifier.
+/// the changelog says; the transaction itself has been aborted, or will be by the next producer of the identifier. A step that has
+/// not ended in its time goes on in the library, which takes no other call before it has: the producer is then ``isSpent``.
 final class TransactionalProducer: Sendable {
     /// Records for one partition of a topic, or for the partitions of their keys.
     struct Part: Sendable {
@@ -17,9 +19,9 @@ final class TransactionalProducer: Sendable {
 
     private let handle: KafkaHandle
     private let thread: BlockingThread
-
-    /// Milliseconds that a step of a transaction may take.
-    private static let timeout: Int32 = 30_000
+    private let steps: Steps
+    private let logger: Logger
+    private let spent = Atomic(false)
 
     /// - Parameter identifier: The same for every owner of the same right.
     init(_ options: KafkaOptions, identifier: String, statistics: (@Sendable (String) -> Void)?) throws {
@@ -28,16 +30,26 @@ final class TransactionalProducer: Sendable {
         ])
         let handle = try KafkaHandle(.producer, properties, logger: options.logger, callbacks: .init(statistics: statistics))
         self.handle = handle
+        logger = options.logger
+        steps = Steps(patience: options.stepPatience)
         thread = BlockingThread("kafka-transactions") { [weak handle] in
             // Statistics are served between jobs; a job need not wait longer than this.
             if let handle { rd_kafka_poll(handle.pointer, 2) }
         }
     }
 
-    /// Fences the identifier's earlier producers and aborts what they left open.
+    /// Whether nothing but another producer of the identifier can go on.
+    var isSpent: Bool { spent.load(ordering: .acquiring) }
+
+    /// Fences the identifier's earlier producers and ends what they left open.
     func begin() async throws {
-        let handle = handle
-        try await thread.run { try Self.retrying { rd_kafka_init_transactions(handle.pointer, Self.timeout) } }
+        let handle = handle, steps = steps
+        do {
+            try await thread.run { try steps.run { rd_kafka_init_transactions(handle.pointer, $0) } }
+        } catch {
+            spent.store(true, ordering: .releasing)
+            throw error
+        }
     }
 
     /// Writes one transaction.
@@ -46,36 +58,57 @@ final class TransactionalProducer: Sendable {
     ///   - group: Makes the group's metadata, which the library then owns.
     /// - Returns: The greatest offset that a record of the last part was given; −1 for none.
     func commit(_ parts: [Part], offsets: [LogUnit.Position], group: @escaping @Sendable () -> OpaquePointer?) async throws -> Int64 {
-        let handle = handle
-        return try await thread.run {
-            if let fatal = handle.fatalError { throw fatal }
-            try Self.retrying { rd_kafka_begin_transaction(handle.pointer) }
-            do {
-                let deliveries = try parts.map { try Self.send($0, handle) }
-                if !offsets.isEmpty, let metadata = group() {
-                    defer { rd_kafka_consumer_group_metadata_destroy(metadata) }
-                    let list = PartitionList(offsets)
-                    try Self.retrying { rd_kafka_send_offsets_to_transaction(handle.pointer, list.pointer, metadata, Self.timeout) }
-                }
-                do {
-                    try Self.retrying { rd_kafka_commit_transaction(handle.pointer, Self.timeout) }
-                } catch {
-                    throw Self.lost(parts, deliveries) ?? error
-                }
-                return deliveries.last?.lastOffset ?? -1
-            } catch {
-                try Self.abort(handle)
+        try await thread.run { [self] in
+            guard !isSpent else { throw KafkaFailure(RD_KAFKA_RESP_ERR__TIMED_OUT, "an earlier step has not ended") }
+            do { return try write(parts, offsets, group) } catch {
+                abort(after: error)
                 throw error
             }
         }
     }
 
+    private func write(_ parts: [Part], _ offsets: [LogUnit.Position], _ group: () -> OpaquePointer?) throws -> Int64 {
+        if let fatal = handle.fatalError { throw fatal }
+        try steps.run { _ in rd_kafka_begin_transaction(handle.pointer) }
+        let deliveries = try parts.map { try Self.send($0, handle) }
+        if !offsets.isEmpty, let metadata = group() {
+            defer { rd_kafka_consumer_group_metadata_destroy(metadata) }
+            let list = PartitionList(offsets)
+            try steps.run { rd_kafka_send_offsets_to_transaction(handle.pointer, list.pointer, metadata, $0) }
+        }
+        do {
+            try steps.run { rd_kafka_commit_transaction(handle.pointer, $0) }
+        } catch {
+            throw Self.lost(parts, deliveries) ?? error
+        }
+        return deliveries.last?.lastOffset ?? -1
+    }
+
+    /// Ends the transaction that has failed, so that another can begin; what cannot be aborted here is aborted by the next producer
+    /// of the identifier.
+    private func abort(after error: any Error) {
+        let isStuck = (error as? KafkaFailure)?.isStuck ?? false
+        if !isStuck, handle.fatalError == nil {
+            do {
+                return try steps.run { rd_kafka_abort_transaction(handle.pointer, $0) }
+            } catch {
+                logger.warning("a transaction was not aborted", metadata: ["error": "\(error)"])
+            }
+        }
+        spent.store(true, ordering: .releasing)
+    }
+
     /// Returns, holding the calling thread, when the transaction that is being written is over.
-    func waitUntilIdle() { thread.waitForJobs(timeout: .milliseconds(Int(Self.timeout))) }
+    func waitUntilIdle() { thread.waitForJobs(timeout: steps.patience) }
 
     func close() {
         let handle = handle
-        thread.stop { handle.close() }
+        thread.stop {
+            // Whoever counts on reports gets them: the library gives none once it is gone.
+            rd_kafka_purge(handle.pointer, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT)
+            rd_kafka_poll(handle.pointer, 0)
+            handle.close()
+        }
     }
 
     private static func send(_ part: Part, _ handle: KafkaHandle) throws -> Delivery {
@@ -93,7 +126,7 @@ final class TransactionalProducer: Sendable {
                     continue
                 }
                 delivery.lose(index, failure)
-                refused = EventLogError(failure, record: record, of: part.topic, during: "write to \(part.topic)")
+                refused = refusal(failure, of: record, part, handle)
                 break
             }
             // Reports wait in a queue that grows with the records.
@@ -112,18 +145,35 @@ final class TransactionalProducer: Sendable {
         return nil
     }
 
-    /// What cannot be aborted here is aborted by the next producer of the identifier.
-    private static func abort(_ handle: KafkaHandle) throws {
-        guard handle.fatalError == nil else { return }
-        try? retrying { rd_kafka_abort_transaction(handle.pointer, timeout) }
+    /// Only its size is the record's own fault. All else says what has become of the transaction, or of the producer.
+    private static func refusal(_ failure: KafkaFailure, of record: Record, _ part: Part, _ handle: KafkaHandle) -> any Error {
+        if failure.error == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE {
+            return EventLogError(failure, record: record, of: part.topic, during: "write to \(part.topic)")
+        }
+        if let fatal = handle.fatalError { return fatal }
+        var failure = failure
+        if failure.error == RD_KAFKA_RESP_ERR__STATE { failure.requiresAbort = true }
+        return failure
     }
+}
 
-    /// Calls again what the library says to call again, as long as one step may take.
-    private static func retrying(_ call: () -> OpaquePointer?) throws {
+/// Steps of a transaction, each of which the library may have to be asked for several times.
+private struct Steps {
+    /// How long one step may take.
+    let patience: Duration
+
+    /// Calls again what the library says to call again; `call` receives the milliseconds it may block.
+    /// - Throws: ``KafkaFailure``, stuck when the step goes on in the library after the patience.
+    func run(_ call: (Int32) -> OpaquePointer?) throws {
         let clock = ContinuousClock(), start = clock.now
-        while let failure = KafkaFailure(consuming: call()) {
-            guard failure.mayBeCalledAgain, clock.now - start < .milliseconds(Int(timeout)) else { throw failure }
-            Thread.sleep(forTimeInterval: 0.05)
+        // Several calls fit into the patience: one that has timed out resumes when it is made again, and nothing else does.
+        while var failure = KafkaFailure(consuming: call((patience / 4).wholeMilliseconds)) {
+            guard failure.mayBeCalledAgain else { throw failure }
+            guard clock.now - start < patience else {
+                failure.isStuck = true
+                throw failure
+            }
+            Thread.sleep(forTimeInterval: min(0.05, patience.seconds / 20))
         }
     }
 }
