@@ -1,3 +1,4 @@
+import Synchronization
 import Testing
 
 @testable import WebSocket
@@ -27,6 +28,10 @@ import Testing
     }
 }
 
+private final class Count: Sendable {
+    let value = Mutex(0)
+}
+
 @Suite struct MessageAssemblyTests {
     private var assembly = MessageAssembly(limit: 10)
 
@@ -44,6 +49,32 @@ import Testing
         #expect(throws: MessageAssembly.Violation.tooLong) { try assembly.take(.text, isFinal: true, [UInt8](repeating: 1, count: 11)) }
         _ = try assembly.take(.text, isFinal: false, [UInt8](repeating: 1, count: 6))
         #expect(throws: MessageAssembly.Violation.tooLong) { try assembly.take(.continuation, isFinal: true, [1, 2, 3, 4, 5]) }
+    }
+
+    @Test func `a message of many pieces is put together at once, and one of too many is refused`() throws {
+        var assembly = MessageAssembly(limit: 4 << 20)
+        let piece = [UInt8](repeating: 1, count: 1_024), most = MessageAssembly.maxPieces
+        _ = try assembly.take(.binary, isFinal: false, piece)
+        for _ in 2..<most { _ = try assembly.take(.continuation, isFinal: false, piece) }
+        #expect(try assembly.take(.continuation, isFinal: true, piece) == .message([UInt8](repeating: 1, count: most * 1_024)))
+        _ = try assembly.take(.text, isFinal: false, [])
+        for _ in 2...most { _ = try assembly.take(.continuation, isFinal: false, []) }
+        #expect(throws: MessageAssembly.Violation.self) { try assembly.take(.continuation, isFinal: false, []) }
+    }
+
+    @Test func `reading waits while too many bytes lie untaken, and goes on once when they are taken`() {
+        let ahead = BytesAhead(limit: 10), went = Count()
+        func hasRoom() -> Bool { ahead.hasRoom { went.value.withLock { $0 += 1 } } }
+        ahead.add(9)
+        #expect(hasRoom())
+        ahead.add(5)
+        #expect(!hasRoom())
+        ahead.take(4)
+        #expect(!hasRoom() && went.value.withLock { $0 } == 0)
+        ahead.take(5)
+        #expect(hasRoom() && went.value.withLock { $0 } == 1)
+        ahead.take(5)
+        #expect(went.value.withLock { $0 } == 1)
     }
 
     @Test mutating func `frames out of order are violations`() throws {

@@ -24,6 +24,10 @@ struct MessageAssembly {
     /// Bytes of a message.
     let limit: Int
     private var fragments: [UInt8]?
+    private var pieces = 0
+
+    /// Pieces of one message: a frame costs more than its bytes.
+    static let maxPieces = 4_096
 
     init(limit: Int) { self.limit = limit }
 
@@ -34,17 +38,22 @@ struct MessageAssembly {
             return kind == .ping ? .answer(bytes) : kind == .pong ? .none : try Self.closing(bytes)
         case .text, .binary:
             guard fragments == nil else { throw .broken("a new message before the last one ended") }
-            return try add([], bytes, isFinal)
+            guard bytes.count <= limit else { throw .tooLong }
+            if isFinal { return .message(bytes) }
+            fragments = bytes
+            pieces = 1
+            return .none
         case .continuation:
-            guard let begun = fragments else { throw .broken("a continuation of nothing") }
-            return try add(begun, bytes, isFinal)
+            guard let begun = fragments?.count else { throw .broken("a continuation of nothing") }
+            guard begun + bytes.count <= limit else { throw .tooLong }
+            pieces += 1
+            guard pieces <= Self.maxPieces else { throw .broken("a message in more than \(Self.maxPieces) pieces") }
+            // In place: each piece is copied once, however many there are.
+            fragments?.append(contentsOf: bytes)
+            guard isFinal, let whole = fragments else { return .none }
+            fragments = nil
+            return .message(whole)
         }
-    }
-
-    private mutating func add(_ begun: [UInt8], _ bytes: [UInt8], _ isFinal: Bool) throws(Violation) -> Step {
-        guard begun.count + bytes.count <= limit else { throw .tooLong }
-        fragments = isFinal ? nil : begun + bytes
-        return isFinal ? .message(begun + bytes) : .none
     }
 
     private static func closing(_ bytes: [UInt8]) throws(Violation) -> Step {

@@ -16,6 +16,8 @@ package struct WebSocketLimits: Sendable, Hashable {
     package var messageBytes = 4 << 20
     /// Messages that are read ahead of who takes them; then the server has to wait.
     package var messagesAhead = 256
+    /// Bytes of messages that are read ahead; one message more may be.
+    package var bytesAhead = 16 << 20
 
     package init() {}
 }
@@ -31,12 +33,14 @@ package enum WebSocketEvent: Sendable, Equatable {
 package struct WebSocketSession {
     private var events: NIOAsyncChannelInboundStream<WebSocketEvent>.AsyncIterator
     private let outbound: NIOAsyncChannelOutboundWriter<[UInt8]>
+    private let ahead: BytesAhead
     private let address: WebSocketAddress
 
     fileprivate init(
-        _ inbound: NIOAsyncChannelInboundStream<WebSocketEvent>, _ outbound: NIOAsyncChannelOutboundWriter<[UInt8]>,
+        _ inbound: NIOAsyncChannelInboundStream<WebSocketEvent>, _ outbound: NIOAsyncChannelOutboundWriter<[UInt8]>, _ ahead: BytesAhead,
         _ address: WebSocketAddress
     ) {
+        self.ahead = ahead
         events = inbound.makeAsyncIterator()
         self.outbound = outbound
         self.address = address
@@ -44,7 +48,11 @@ package struct WebSocketSession {
 
     /// The next event; `nil` once the connection has ended.
     /// - Throws: ``WebSocketError`` when it ended otherwise than by a closing handshake.
-    package mutating func next() async throws -> WebSocketEvent? { try await events.next() }
+    package mutating func next() async throws -> WebSocketEvent? {
+        let event = try await events.next()
+        if case .message(let bytes)? = event { ahead.take(bytes.count) }
+        return event
+    }
 
     /// Sends a text message.
     package func send(_ text: String) async throws {
@@ -86,19 +94,19 @@ package struct WebSocketClient: Sendable {
         }
     }
 
-    private enum Upgrade: Sendable { case switched(NIOAsyncChannel<WebSocketEvent, [UInt8]>), refused(any Channel) }
+    private enum Upgrade: Sendable { case switched(NIOAsyncChannel<WebSocketEvent, [UInt8]>, BytesAhead), refused(any Channel) }
 
     /// Opens a connection, hands it over, and closes it.
     /// - Throws: ``WebSocketError``, or what `body` throws.
     package func run<Result: Sendable>(_ body: @Sendable (inout WebSocketSession) async throws -> Result) async throws -> Result {
-        let channel = try await connect()
+        let (channel, ahead) = try await connect()
         return try await channel.executeThenClose { inbound, outbound in
-            var session = WebSocketSession(inbound, outbound, address)
+            var session = WebSocketSession(inbound, outbound, ahead, address)
             return try await body(&session)
         }
     }
 
-    private func connect() async throws -> NIOAsyncChannel<WebSocketEvent, [UInt8]> {
+    private func connect() async throws -> (NIOAsyncChannel<WebSocketEvent, [UInt8]>, BytesAhead) {
         let upgrade: Upgrade
         do {
             let patience = TimeAmount.nanoseconds(limits.handshake.inNanoseconds)
@@ -116,7 +124,7 @@ package struct WebSocketClient: Sendable {
             throw WebSocketError(.unreachable, address, cause: error)
         }
         switch upgrade {
-        case .switched(let channel): return channel
+        case .switched(let channel, let ahead): return (channel, ahead)
         case .refused(let channel):
             channel.close(promise: nil)
             throw WebSocketError(.notSwitched, address)
@@ -133,10 +141,11 @@ package struct WebSocketClient: Sendable {
         let upgrader = NIOTypedWebSocketClientUpgrader<Upgrade>(maxFrameSize: limits.messageBytes, enableAutomaticErrorHandling: false) {
             channel, _ in
             channel.eventLoop.makeCompletedFuture {
-                try channel.pipeline.syncOperations.addHandler(WebSocketHandler(address, limits: limits))
+                let ahead = BytesAhead(limit: limits.bytesAhead)
+                try channel.pipeline.syncOperations.addHandler(WebSocketHandler(address, limits: limits, ahead: ahead))
                 let configuration = NIOAsyncChannel<WebSocketEvent, [UInt8]>.Configuration(
                     backPressureStrategy: .init(lowWatermark: limits.messagesAhead / 2, highWatermark: limits.messagesAhead))
-                return .switched(try NIOAsyncChannel(wrappingChannelSynchronously: channel, configuration: configuration))
+                return .switched(try NIOAsyncChannel(wrappingChannelSynchronously: channel, configuration: configuration), ahead)
             }
         }
         var headers = HTTPHeaders()

@@ -12,6 +12,7 @@ final class WebSocketHandler: ChannelDuplexHandler {
 
     private let address: WebSocketAddress
     private let closePatience: TimeAmount
+    private let ahead: BytesAhead
     private var assembly: MessageAssembly
     private var liveness: Liveness
     private var timer: Scheduled<Void>?
@@ -21,8 +22,9 @@ final class WebSocketHandler: ChannelDuplexHandler {
     private var closing: EventLoopPromise<Void>?
     private var isEnded = false
 
-    init(_ address: WebSocketAddress, limits: WebSocketLimits) {
+    init(_ address: WebSocketAddress, limits: WebSocketLimits, ahead: BytesAhead) {
         self.address = address
+        self.ahead = ahead
         closePatience = .nanoseconds(limits.closePatience.inNanoseconds)
         assembly = MessageAssembly(limit: limits.messageBytes)
         liveness = Liveness(patience: limits.silence.inNanoseconds, now: Self.now)
@@ -40,6 +42,9 @@ final class WebSocketHandler: ChannelDuplexHandler {
     }
 
     func read(context: ChannelHandlerContext) {
+        let bound = NIOLoopBound(context, eventLoop: context.eventLoop), handler = NIOLoopBound(self, eventLoop: context.eventLoop)
+        let eventLoop = context.eventLoop
+        guard ahead.hasRoom(orElse: { eventLoop.execute { handler.value.read(context: bound.value) } }) else { return }
         liveness.listen(true, now: Self.now)
         context.read()
     }
@@ -50,7 +55,9 @@ final class WebSocketHandler: ChannelDuplexHandler {
         guard let kind = MessageAssembly.Kind(frame.opcode) else { return fail(context, .violation("an unknown kind of frame")) }
         do throws(MessageAssembly.Violation) {
             switch try assembly.take(kind, isFinal: frame.fin, Array(frame.unmaskedData.readableBytesView)) {
-            case .message(let bytes): context.fireChannelRead(wrapInboundOut(.message(bytes)))
+            case .message(let bytes):
+                ahead.add(bytes.count)
+                context.fireChannelRead(wrapInboundOut(.message(bytes)))
             case .answer(let bytes): send(.pong, bytes, context, nil)
             case .closed(let code, let reason): heardClose(context, code, reason)
             case .none: break
