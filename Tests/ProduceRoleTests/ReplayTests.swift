@@ -2,7 +2,9 @@ import Domain
 import EventLog
 import Features
 import Logging
+import Markets
 import Testing
+import WebSocket
 
 @testable import ProduceRole
 
@@ -64,7 +66,7 @@ import Testing
 }
 
 @Suite struct TopicSenderTests {
-    private func sender(_ log: LocalLog) -> TopicSender {
+    private func sender(_ log: any EventLog) -> TopicSender {
         TopicSender(
             .init(
                 target: .init(source: "t", topic: "trades", input: "i", projectHash: ContentHash(of: "p")), topic: "raw",
@@ -92,6 +94,28 @@ import Testing
         #expect(found.map(\.timestamp) == [3, 3])
     }
 
+    @Test(arguments: [1, 2]) func `a run that is killed leaves no key without its end`(commits: Int) async throws {
+        let folder = try Folder()
+        let log = try await folder.log()
+        try await log.createTopics([TopicPlan(name: "raw", partitions: 2)])
+        let keys = (0..<10).map { "K\($0)" }
+        for (at, key) in keys.enumerated() {
+            let value = #"{"product_id":"\#(key)","price":1,"quantity":1,"timestamp_ms":\#(at)}"#
+            try await log.append([Record(key: Array(key.utf8), value: Array(value.utf8), timestamp: 99)], to: "raw")
+        }
+        await #expect(throws: DyingLog.Killed.self) { try await sender(DyingLog(log, commits: commits)).run() }
+        func ended() async throws -> [String] {
+            let records = try await log.read(topic: "trades", partition: 0, from: 0, limit: 100).records().map(\.record)
+            return records.filter { $0.header("mlops-tick") != nil }.map { String(decoding: $0.key ?? [], as: UTF8.self) }
+        }
+        #expect(try await ended().isEmpty)
+        for _ in 0..<2 {
+            // Said once: the next run finds that the topic has ended.
+            try await sender(log).run()
+            #expect(try await ended() == keys)
+        }
+    }
+
     @Test func `ticks of the topic are passed on, and none is made up beside them`() async throws {
         let folder = try Folder()
         let log = try await folder.log(topics: ["trades", "raw"])
@@ -100,5 +124,35 @@ import Testing
         try await sender(log).run()
         let found = try await log.read(topic: "trades", partition: 0, from: 0, limit: 100).records().map(\.record)
         #expect(found.map(\.timestamp) == [7] && found[0].header("mlops-tick") == Array("idle".utf8))
+    }
+}
+
+@Suite struct CaptureReplayTests {
+    private func sender(_ log: any EventLog, _ path: String) throws -> MarketSender {
+        MarketSender(
+            .init(
+                target: .init(source: "k", topic: "trades", input: "i", projectHash: ContentHash(of: "p")),
+                codec: KrakenCodec(pairs: ["A/USD", "B/USD"]), address: try #require(WebSocketAddress("ws://h")), restURL: "http://h",
+                trust: nil, encoder: TradeEncoder(stream: tradeStream, constants: []), idlePatience: .seconds(60), capture: .replay(path)),
+            log: log, clocks: .init(wall: { 2_000_000_000_000 }, monotonic: { .zero }), logger: Logger(label: "test"))
+    }
+
+    @Test(arguments: [1, 2]) func `a replay that is killed leaves no pair without its end`(commits: Int) async throws {
+        let folder = try Folder()
+        let log = try await folder.log(), path = folder.path + "/capture"
+        let writer = try CaptureWriter(path: path)
+        for (at, pair) in ["A/USD", "B/USD"].enumerated() {
+            let time = "2023-07-06T18:53:1\(at).5Z"
+            let trade = #"{"symbol":"\#(pair)","side":"buy","price":1.5,"qty":2,"trade_id":7,"timestamp":"\#(time)"}"#
+            let message = #"{"channel":"trade","type":"update","data":[\#(trade)]}"#
+            #expect(try writer.append(.message(Array(message.utf8)), at: 1))
+        }
+        await #expect(throws: DyingLog.Killed.self) { try await sender(DyingLog(log, commits: commits), path).run() }
+        for _ in 0..<2 {
+            try await sender(log, path).run()
+            let records = try await log.read(topic: "trades", partition: 0, from: 0, limit: 100).records().map(\.record)
+            let ticks = records.filter { $0.header("mlops-tick") != nil }
+            #expect(ticks.map { String(decoding: $0.key ?? [], as: UTF8.self) } == ["A/USD", "B/USD"] && records.count == 4)
+        }
     }
 }

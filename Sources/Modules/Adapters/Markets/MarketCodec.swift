@@ -87,6 +87,6 @@ func exchangeJSON(_ bytes: [UInt8]) throws(MarketError) -> JSONValue {
 }
 
 extension JSONValue {
-    /// A trade's number, which is a text here whatever it was in the message.
-    var id: Int64? { string.flatMap { Int64($0) } }
+    /// A trade's number, which is a text here whatever it was in the message; `nil` for one that no exchange can have come to.
+    var id: Int64? { string.flatMap { Int64($0) }.flatMap { BookPosition.ids.contains($0) ? $0 : nil } }
 }

@@ -95,7 +95,8 @@ package actor MarketBackfill: Sending {
     private func walks(_ saved: [String: [UInt8]]) throws -> [Walk] {
         try plan.pairs.map { pair in
             let book = saved[MarketSender.bookKey + pair].flatMap { BookPosition(String(decoding: $0, as: UTF8.self)) }
-            let start = plan.span.lowerBound * 1_000_000
+            // No exchange has trades before 1970, and nanoseconds reach 292 years beyond.
+            let start = min(max(0, plan.span.lowerBound), Int64.max / 1_000_000) * 1_000_000
             let from = book.map { HistoryStart.after(id: $0.id, nanoseconds: $0.nanoseconds) } ?? .time(nanoseconds: start)
             guard let history = plan.codec.history(of: pair, from: from) else {
                 throw Failure(cause: .untold, description: "the exchange of the source \"\(plan.target.source)\" does not tell its past")

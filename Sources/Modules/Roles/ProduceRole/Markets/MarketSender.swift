@@ -73,11 +73,14 @@ package actor MarketSender: Sending {
     private var openedAt = Duration.zero
     private var isSubscribed = false
     private var isRepairing = false
+    /// The log says that the capture has ended.
+    private var isEnded = false
     private var failures = 0
 
     private static let backoff = RetryPolicy(attempts: .max, base: .milliseconds(500), cap: .seconds(60))
     private static let answerPatience = Duration.seconds(15)
     static let bookKey = "book/"
+    private static let endedKey = "ended"
 
     package init(
         _ plan: Plan, log: any EventLog, clocks: Clocks, logger: Logger, jitter: @escaping @Sendable () -> Double = { .random(in: 0..<1) }
@@ -87,12 +90,14 @@ package actor MarketSender: Sending {
         self.clocks = clocks
         self.logger = logger
         self.jitter = jitter
-        writer = SourceWriter(plan.target, log: log, clocks: clocks, logger: logger)
+        writer = SourceWriter(plan.target, log: log, clocks: clocks, logger: logger, remembersKeys: true)
         meters = MarketMeters(source: plan.target.source)
     }
 
     package func run() async throws {
-        var books = Self.books(try await writer.open())
+        let saved = try await writer.open()
+        isEnded = saved[Self.endedKey] != nil
+        var books = Self.books(saved)
         if books.isEmpty, case .none = plan.capture {
             // A backfill that came first has brought the pairs to where they are.
             let group = "produce/" + MarketBackfill.name(plan.target.source)
@@ -241,6 +246,11 @@ package actor MarketSender: Sending {
         while true {
             let step = sequence.take(left)
             meters.repeats.increment(by: step.repeats)
+            for (pair, before) in step.restarts {
+                logger.error(
+                    "the exchange counts a pair's trades anew, or its last number was wrong; what comes now is taken",
+                    metadata: ["source": "\(plan.target.source)", "pair": "\(pair)", "before": "\(before.id)"])
+            }
             try await send(step.accepted)
             guard let gap = step.gap else { return }
             isRepairing = true
@@ -254,7 +264,12 @@ package actor MarketSender: Sending {
 
     private func send(_ trades: [MarketTrade]) async throws {
         guard !trades.isEmpty else { return }
-        try await writer.send(trades.map(plan.encoder.event), remembering: BookPosition.changes(trades))
+        var state = BookPosition.changes(trades)
+        if isEnded {
+            isEnded = false
+            state.append(LogUnit.StateChange(key: Array(Self.endedKey.utf8), value: nil))
+        }
+        try await writer.send(trades.map(plan.encoder.event), remembering: state)
     }
 
     // MARK: Gaps
@@ -325,8 +340,9 @@ package actor MarketSender: Sending {
                 continue
             }
         }
-        guard !Task.isCancelled else { return }
-        let keys = try await writer.end(remembering: [])
+        guard !Task.isCancelled, !isEnded else { return }
+        let ended = LogUnit.StateChange(key: Array(Self.endedKey.utf8), value: Array("true".utf8))
+        let keys = try await writer.end(remembering: [ended])
         logger.info("capture ended", metadata: ["source": "\(plan.target.source)", "keys": "\(keys)"])
     }
 }

@@ -51,7 +51,9 @@ package actor SourceWriter {
     private let faulty: Counter
     private var lease: Lease?
     private var leasedAt = Duration.zero
-    private var keyTimes = KeyTimes()
+    private var keyTimes: KeyTimes
+    /// Whether key times are written with what is sent: for inputs whose sent part nobody reads again.
+    private let remembersKeys: Bool
     private var retention = Retention(topic: "", kept: nil)
     /// State that belongs to another input and goes with the first write.
     private var stale: [LogUnit.StateChange] = []
@@ -61,7 +63,9 @@ package actor SourceWriter {
     private static let leaseRenewal = Duration.seconds(3)
     private static let inputKey = "input"
 
-    package init(_ target: Target, log: any EventLog, clocks: Clocks, logger: Logger) {
+    package init(_ target: Target, log: any EventLog, clocks: Clocks, logger: Logger, remembersKeys: Bool = false) {
+        self.remembersKeys = remembersKeys
+        keyTimes = KeyTimes(remembers: remembersKeys)
         self.target = target
         self.log = log
         self.clocks = clocks
@@ -95,7 +99,9 @@ package actor SourceWriter {
             return [:]
         }
         let entries = saved.entries.map { (String(decoding: $0.key, as: UTF8.self), $0.value) }
-        return Dictionary(entries, uniquingKeysWith: { $1 })
+        let known = Dictionary(entries, uniquingKeysWith: { $1 })
+        if remembersKeys { keyTimes.merge(KeyTimes(saved: known, now: clocks.monotonic())) }
+        return known
     }
 
     /// Remembers events that an earlier run has sent, so that their keys end and fall silent like the others.
@@ -182,9 +188,11 @@ package actor SourceWriter {
         let forgotten = stale
         // Told once, also when another write comes before this one has ended.
         stale = []
+        let keys = remembersKeys ? keyTimes.takeChanges() : []
         try await log.commit(
-            LogUnit(group: group, outputs: [.init(topic: target.topic, records: records)], state: forgotten + [input] + state, lease: lease)
-        )
+            LogUnit(
+                group: group, outputs: [.init(topic: target.topic, records: records)], state: forgotten + [input] + keys + state,
+                lease: lease))
     }
 
     /// One process at a time sends a source: two would send everything twice.

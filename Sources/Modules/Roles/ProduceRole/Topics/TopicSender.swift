@@ -31,16 +31,20 @@ package actor TopicSender: Sending {
     private let logger: Logger
     private var decoder: EventDecoder
     private var positions: [Int64] = []
+    /// The topic brings ticks of its own.
     private var hasTicks = false
+    /// The log says that the topic has ended, as far as it has been read.
+    private var isEnded = false
 
     private static let batchRecords = 10_000
-    private static let offsetKey = "offset/"
+    private static let offsetKey = "offset/", ticksKey = "ticks", endedKey = "ended"
 
     package init(_ plan: Plan, from input: any EventLog, to log: any EventLog, clocks: Clocks, logger: Logger) {
         self.plan = plan
         self.input = input
         self.logger = logger
-        writer = SourceWriter(plan.target, log: log, clocks: clocks, logger: logger)
+        writer = SourceWriter(
+            plan.target, log: log, clocks: clocks, logger: logger, remembersKeys: plan.once || plan.idlePatience != nil)
         decoder = EventDecoder(plan.stream)
     }
 
@@ -50,6 +54,8 @@ package actor TopicSender: Sending {
         positions = (0..<partitions).map { partition in
             saved[Self.offsetKey + String(partition)].flatMap { Int64(String(decoding: $0, as: UTF8.self)) } ?? 0
         }
+        hasTicks = saved[Self.ticksKey] != nil
+        isEnded = saved[Self.endedKey] != nil
         let ends = plan.once ? try await input.endOffsets(topic: plan.topic) : nil
         while !Task.isCancelled {
             let version = input.version(of: [plan.topic])
@@ -66,7 +72,7 @@ package actor TopicSender: Sending {
                 try await writer.renewLease()
             }
         }
-        if plan.once, !Task.isCancelled, !hasTicks { _ = try await writer.end(remembering: []) }
+        if plan.once, !Task.isCancelled, !hasTicks, !isEnded { _ = try await writer.end(remembering: [Self.mark(Self.endedKey, true)]) }
         try await writer.release()
         logger.info(
             "topic read", metadata: ["source": "\(plan.target.source)", "topic": "\(plan.topic)", "records": "\(positions.reduce(0, +))"])
@@ -80,11 +86,24 @@ package actor TopicSender: Sending {
         let batch = try await input.read(topic: plan.topic, partition: partition, from: from, limit: Int(limit))
         guard batch.nextOffset > from else { return false }
         var records: [Record] = []
+        let hadTicks = hasTicks
         for stored in try batch.records() { records.append(record(stored)) }
         positions[partition] = batch.nextOffset
-        let offset = LogUnit.StateChange(key: Array((Self.offsetKey + String(partition)).utf8), value: Array(String(batch.nextOffset).utf8))
-        try await writer.forward(records, remembering: [offset])
+        var state = [
+            LogUnit.StateChange(key: Array((Self.offsetKey + String(partition)).utf8), value: Array(String(batch.nextOffset).utf8))
+        ]
+        if hasTicks, !hadTicks { state.append(Self.mark(Self.ticksKey, true)) }
+        // What comes behind the end has an end of its own.
+        if isEnded, !records.isEmpty {
+            isEnded = false
+            state.append(Self.mark(Self.endedKey, false))
+        }
+        try await writer.forward(records, remembering: state)
         return true
+    }
+
+    private static func mark(_ key: String, _ isSet: Bool) -> LogUnit.StateChange {
+        LogUnit.StateChange(key: Array(key.utf8), value: isSet ? Array("true".utf8) : nil)
     }
 
     /// The same record under the stream's key and time; what the stream cannot read keeps its own, and is refused there.
