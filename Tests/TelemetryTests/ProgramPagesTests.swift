@@ -19,6 +19,19 @@ import Testing
         #expect(ProgramPages.unwritten(smaps: text) == [0x1000..<0x3000, 0x8000..<0xa000])
     }
 
+    #if os(Linux)
+    @Test func `of this process the code of the program and of its libraries is given back`() throws {
+        let text = try #require(ProcessMetrics.read("/proc/self/smaps"))
+        let code = text.split(separator: "\n").filter { $0.contains(" r-xp ") && $0.contains(" /") }
+        #expect(code.count > 5)
+        let given = ProgramPages.unwritten(smaps: text)
+        for line in code {
+            let begin = try #require(UInt(line.prefix { $0 != "-" }, radix: 16))
+            #expect(given.contains { $0.lowerBound == begin })
+        }
+    }
+    #endif
+
     @Test func `the program goes on with what it gave back`() {
         let before = (0..<1_000).map { String($0, radix: 7) }
         ProgramPages.release()

@@ -54,7 +54,7 @@ struct ProcessMetrics: Sendable {
     }
 
     /// `/proc` files have no size, so they are read until they end.
-    private static func read(_ path: String) -> String? {
+    static func read(_ path: String) -> String? {
         guard let handle = FileHandle(forReadingAtPath: path) else { return nil }
         defer { try? handle.close() }
         return (try? handle.readToEnd()).flatMap { $0 }.map { String(decoding: $0, as: UTF8.self) }

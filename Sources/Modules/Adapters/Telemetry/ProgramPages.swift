@@ -1,5 +1,3 @@
-import Foundation
-
 #if canImport(Glibc)
 import Glibc
 #endif
@@ -16,8 +14,9 @@ package enum ProgramPages {
     /// Blocks for some milliseconds.
     package static func release() {
         #if os(Linux)
-        guard let text = try? String(contentsOfFile: "/proc/self/smaps", encoding: .utf8) else { return }
-        for range in unwritten(smaps: text) { madvise(UnsafeMutableRawPointer(bitPattern: range.lowerBound), range.count, MADV_DONTNEED) }
+        for range in unwritten(smaps: ProcessMetrics.read("/proc/self/smaps") ?? "") {
+            madvise(UnsafeMutableRawPointer(bitPattern: range.lowerBound), range.count, MADV_DONTNEED)
+        }
         #endif
     }
 
