@@ -148,10 +148,7 @@ struct ModelPages: Sendable {
                 }.joined(separator: "<br>")
             ),
             ("Code", RunPages.source(note("mlflow.source.name"), note("mlflow.source.git.commit"))),
-            (
-                "Created",
-                "\(Piece.moment(version.creationTime)) <span class=\"dim\">(\(Piece.relative(version.creationTime, now: now)))</span>"
-            ),
+            ("Created", Piece.momentAgo(version.creationTime, now: now)),
             ("By", "\(version.user)"), ("Source", "<code>\(version.source)</code>"),
         ])
         let tags = TableMarkup(

@@ -18,13 +18,22 @@ enum Piece {
         return "<time datetime=\"\(EventTime.format(time))\">\(exact(time)) UTC</time>"
     }
 
+    /// A moment and how long ago it was.
+    static func momentAgo(_ time: EventTime.Milliseconds, now: EventTime.Milliseconds) -> HTML {
+        guard EventTime.range.contains(time) else { return .empty }
+        return "\(moment(time)) <span class=\"dim\">(\(relative(time, now: now)))</span>"
+    }
+
     /// `2024-03-01 12:00:00`
     static func exact(_ time: EventTime.Milliseconds) -> String {
         String(EventTime.format(time).prefix(19)).replacing("T", with: " ")
     }
 
-    /// `12 s ago`, `3 h ago`, and after a month the date. A time ahead of the clock shows as a date too.
+    /// `12 s ago`, `3 h ago`, and after a month the date. A time ahead of the clock shows as a date too; one that
+    /// no calendar has shows as nothing.
     static func relative(_ time: EventTime.Milliseconds, now: EventTime.Milliseconds) -> String {
+        // A client states any number as a time: between two of them there may be more than a number holds.
+        guard EventTime.range.contains(time), EventTime.range.contains(now) else { return "" }
         let seconds = (now - time).flooredQuotient(by: 1_000)
         switch seconds {
         case -5..<2: return "just now"

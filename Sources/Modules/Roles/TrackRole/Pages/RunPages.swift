@@ -87,7 +87,7 @@ struct RunPages: Sendable {
         let commit = tag("mlflow.source.git.commit")
         let end: HTML = info.endTime.map { " <span class=\"dim\">until \(Piece.moment($0))</span>" } ?? .empty
         return Piece.facts([
-            ("Started", "\(Piece.moment(info.startTime)) <span class=\"dim\">(\(Piece.relative(info.startTime, now: now)))</span>"),
+            ("Started", Piece.momentAgo(info.startTime, now: now)),
             ("Duration", "\(Piece.duration(info, now: now))\(end)"), ("User", "\(user)"),
             ("Source", Self.source(tag("mlflow.source.name"), commit)),
             ("Under", parent),
