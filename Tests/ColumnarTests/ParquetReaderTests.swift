@@ -41,6 +41,20 @@ import Testing
         #expect(try ParquetReader(bytes: Fixtures.everyType, named: "fixture", options: options).readAll().names == ["s", "i8"])
     }
 
+    @Test func `a small file that is large when it is decoded is not decoded beyond what is allowed`() throws {
+        let long = String(repeating: "a", count: 24 << 20)
+        let bytes = try ParquetWriter.bytes(of: Table([Column("s", strings: [long, nil, "b"])]), named: "m")
+        #expect(bytes.count < 1 << 20)
+        var options = ReadOptions(batchRows: 2)
+        options.maxDecodedBytes = 8 << 20
+        let error = columnarError { try ParquetReader(bytes: bytes, named: "bomb.parquet", options: options).readAll() }
+        #expect(error?.file == "bomb.parquet")
+        options.maxDecodedBytes = 256 << 20
+        #expect(try ParquetReader(bytes: bytes, named: "m", options: options).readAll().rowCount == 3)
+        // What one reader was refused takes nothing from the next.
+        #expect(try ParquetReader(bytes: Fixtures.everyType, named: "fixture", options: options).readAll().rowCount == 3)
+    }
+
     @Test func `an unknown column is refused with the nearest spelling`() {
         let error = columnarError { try ParquetReader(bytes: Fixtures.nested, named: "n.parquet", options: ReadOptions(columns: ["idd"])) }
         #expect(error?.code == .unknownColumn)

@@ -21,6 +21,8 @@ package struct ReadOptions: Sendable {
     package var types: [String: ValueType]
     /// Most rows of a batch of a format that stores rows in groups; text formats cut by bytes.
     package var batchRows: Int
+    /// Most bytes that decoding may take at once, in a format that compresses; `nil` for as many as it needs.
+    package var maxDecodedBytes: Int64?
 
     package init(columns: [String]? = nil, types: [String: ValueType] = [:], batchRows: Int = 65_536) {
         self.columns = columns

@@ -21,11 +21,11 @@ package final class ParquetReader: BatchReader {
 
     private init(_ input: ArrowInput, _ options: ReadOptions) throws(ColumnarError) {
         var rows: Int64 = 0
-        let stream = try Self.open(input, options.columns, options.batchRows, &rows)
+        let stream = try Self.open(input, options.columns, options.batchRows, options.maxDecodedBytes, &rows)
         let names = stream.fields.map(\.name)
         if let columns = options.columns, !Set(columns).isSubset(of: names) {
             // The stream holds only what was found of the columns asked for; the message wants all there are.
-            let known = try Self.open(input, nil, 1, &rows).fields.map(\.name)
+            let known = try Self.open(input, nil, 1, options.maxDecodedBytes, &rows).fields.map(\.name)
             _ = try stream.chosen(columns, known: known)
         }
         rowCount = rows
@@ -33,14 +33,14 @@ package final class ParquetReader: BatchReader {
     }
 
     private static func open(
-        _ input: ArrowInput, _ columns: [String]?, _ batchRows: Int, _ rows: inout Int64
+        _ input: ArrowInput, _ columns: [String]?, _ batchRows: Int, _ maxBytes: Int64?, _ rows: inout Int64
     ) throws(ColumnarError) -> ArrowStream {
         var count: Int64 = 0
         defer { rows = count }
         return try ArrowStream(file: input.name) { stream, error in
             input.withInput { input in
                 withCStrings(columns) { names, nameCount in
-                    carrow_open_parquet(input, names, nameCount, Int64(batchRows), stream, &count, error)
+                    carrow_open_parquet(input, names, nameCount, Int64(batchRows), maxBytes ?? 0, stream, &count, error)
                 }
             }
         }

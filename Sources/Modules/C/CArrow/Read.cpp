@@ -8,18 +8,21 @@
 #include <parquet/schema.h>
 
 #include <set>
+#include <utility>
 #include <vector>
 
 using arrow::Status;
 
 bool carrow_open_parquet(
-    const CArrowInput *input, const char *const *columns, size_t column_count, int64_t batch_rows, ArrowArrayStream *out,
-    int64_t *row_count, CArrowError *error) {
+    const CArrowInput *input, const char *const *columns, size_t column_count, int64_t batch_rows, int64_t max_bytes,
+    ArrowArrayStream *out, int64_t *row_count, CArrowError *error) {
     return carrow::guarded(error, [&]() -> Status {
         ARROW_ASSIGN_OR_RAISE(auto file, carrow::open(*input));
+        auto allowance = max_bytes > 0 ? std::make_shared<carrow::Allowance>(max_bytes) : nullptr;
+        arrow::MemoryPool *const pool = allowance ? allowance->pool() : carrow::pool();
         parquet::arrow::FileReaderBuilder builder;
-        ARROW_RETURN_NOT_OK(builder.Open(file, parquet::ReaderProperties(carrow::pool())));
-        builder.memory_pool(carrow::pool());
+        ARROW_RETURN_NOT_OK(builder.Open(file, parquet::ReaderProperties(pool)));
+        builder.memory_pool(pool);
         parquet::ArrowReaderProperties properties(/*use_threads=*/false);
         properties.set_batch_size(batch_rows);
         properties.set_pre_buffer(false);
@@ -38,7 +41,9 @@ bool carrow_open_parquet(
         }
         ARROW_ASSIGN_OR_RAISE(auto batches, reader->GetRecordBatchReader(groups, leaves));
         std::shared_ptr<arrow::RecordBatchReader> inner(std::move(batches));
-        return arrow::ExportRecordBatchReader(std::make_shared<carrow::GuardedReader>(reader, inner), out);
+        // Destroyed in reverse: the batches, the file, and then the memory they were in.
+        auto owner = std::make_shared<std::pair<std::shared_ptr<carrow::Allowance>, std::shared_ptr<void>>>(allowance, reader);
+        return arrow::ExportRecordBatchReader(std::make_shared<carrow::GuardedReader>(owner, inner), out);
     });
 }
 

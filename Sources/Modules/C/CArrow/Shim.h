@@ -22,6 +22,17 @@ namespace carrow {
 // The C library's memory. Arrow's own allocator keeps what it has been given: 40 MB after one small file.
 inline arrow::MemoryPool *pool() { return arrow::system_memory_pool(); }
 
+// What one reader may take, counted apart from all others: a small file can say it is a large one, and be it.
+class Allowance {
+  public:
+    explicit Allowance(int64_t limit) : counted_(carrow::pool()), capped_(&counted_, limit) {}
+    arrow::MemoryPool *pool() { return &capped_; }
+
+  private:
+    arrow::ProxyMemoryPool counted_;
+    arrow::CappedMemoryPool capped_;
+};
+
 inline void set(CArrowError *error, int32_t code, const char *message) {
     error->code = code;
     std::strncpy(error->message, message, sizeof error->message - 1);

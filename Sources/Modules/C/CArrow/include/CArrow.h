@@ -79,10 +79,11 @@ struct CArrowInput {
 
 /*
  * Opens a Parquet file. `columns`: top-level names to read, NULL for all; names that are not there are left out, so the
- * caller compares. On success the caller releases `out`; `row_count` is what the footer says.
+ * caller compares. What is decoded may never take more than `max_bytes` at once; 0 for no such limit. On success the
+ * caller releases `out`, after every batch it was given; `row_count` is what the footer says.
  */
 bool carrow_open_parquet(
-    const struct CArrowInput *input, const char *const *columns, size_t column_count, int64_t batch_rows,
+    const struct CArrowInput *input, const char *const *columns, size_t column_count, int64_t batch_rows, int64_t max_bytes,
     struct ArrowArrayStream *out, int64_t *row_count, struct CArrowError *error);
 
 struct CArrowCSVOptions {

@@ -12,6 +12,10 @@ struct ParquetPreview: Sendable {
 
     private static let queue = DispatchQueue(label: "parquet-preview")
 
+    /// What the rows shown may take when they are decoded. A file's own size says nothing about it: a gigabyte of zeros is
+    /// stored in kilobytes.
+    private static let maxDecodedBytes: Int64 = 128 << 20
+
     /// Decoding blocks, so it is done beside the cooperative pool, one file at a time.
     static func read(_ bytes: [UInt8], name: String, maxRows: Int) async -> Result<ParquetPreview, ColumnarError> {
         await withCheckedContinuation { continuation in
@@ -26,7 +30,9 @@ struct ParquetPreview: Sendable {
     }
 
     private static func decode(_ bytes: [UInt8], _ name: String, _ maxRows: Int) throws(ColumnarError) -> ParquetPreview {
-        let reader = try ParquetReader(bytes: bytes, named: name, options: ReadOptions(batchRows: maxRows))
+        var options = ReadOptions(batchRows: maxRows)
+        options.maxDecodedBytes = maxDecodedBytes
+        let reader = try ParquetReader(bytes: bytes, named: name, options: options)
         var lines = [reader.schema.map(\.name)]
         while lines.count <= maxRows, let table = try reader.next() {
             for row in 0..<min(table.rowCount, maxRows + 1 - lines.count) { lines.append(table.row(row).map(text)) }
