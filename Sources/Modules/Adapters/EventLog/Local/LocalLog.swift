@@ -26,7 +26,7 @@ package final class LocalLog: EventLog {
             configuration.maximumReaderCount = 6
             configuration.label = "log"
             configuration.prepareDatabase { db in
-                try db.execute(sql: "PRAGMA synchronous = \(durability == .full ? "FULL" : "NORMAL")")
+                try db.execute(sql: "PRAGMA synchronous = NORMAL")
                 try db.execute(sql: "PRAGMA journal_size_limit = 67108864")
                 // Readers go through blobs once, from front to back: what they have read they do not need again.
                 try db.execute(sql: "PRAGMA cache_size = -\(db.configuration.readonly ? 256 : 4096)")
@@ -35,6 +35,8 @@ package final class LocalLog: EventLog {
             let lock = try OpeningLock(directory: directory)
             defer { lock.release() }
             let pool = try DatabasePool(path: directory + "/log.sqlite", configuration: configuration)
+            // Said once it is open: the pool itself says NORMAL on its way into the write-ahead log.
+            if durability == .full { try await pool.writeWithoutTransaction { try $0.execute(sql: "PRAGMA synchronous = FULL") } }
             try await pool.write { try LogSchema.prepare($0) }
             return LocalLog(directory: directory, pool: pool)
         } catch {
