@@ -72,6 +72,32 @@ def test_an_mlflow_client_shows_its_token(server, variables, monkeypatch):
     assert caught.value.error_code == "PERMISSION_DENIED"
 
 
+def test_a_trainer_logs_and_registers_a_model_and_then_cannot_change_it(server, monkeypatch):
+    """In the order of MLflow's client: the model is made, filled, made ready, registered."""
+    mlflow = pytest.importorskip("mlflow")
+    linear = pytest.importorskip("sklearn.linear_model")
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
+    monkeypatch.setenv("MLFLOW_TRACKING_TOKEN", server.token("t", "trainer", "--experiment", "mine*", "--model", "mine*"))
+    before = mlflow.get_tracking_uri()
+    mlflow.set_tracking_uri(server.url)
+    try:
+        mlflow.set_experiment("mine-1")
+        with mlflow.start_run():
+            info = mlflow.sklearn.log_model(linear.LinearRegression().fit([[0.0], [1.0]], [0.0, 1.0]), name="model",
+                                            registered_model_name="mine-model", pip_requirements=["scikit-learn"])
+            mlflow.log_metric("auc", 1, model_id=info.model_id)
+        assert mlflow.sklearn.load_model("models:/mine-model/1").predict([[2.0]])[0] == pytest.approx(2)
+        client = mlflow.MlflowClient()
+        folder = client.get_logged_model(info.model_id).artifact_location.removeprefix("mlflow-artifacts:/")
+        trainer = os.environ["MLFLOW_TRACKING_TOKEN"]
+        path = f"/api/2.0/mlflow-artifacts/artifacts/{folder}/MLmodel"
+        for method in ("PUT", "DELETE"):
+            assert ask(server, path, trainer, method, data=b"x").status_code == 403
+        assert ask(server, path, server.token("p", "promoter"), "PUT", data=ask(server, path, trainer).content).status_code == 200
+    finally:
+        mlflow.set_tracking_uri(before)
+
+
 def test_the_other_commands_of_the_directory_need_no_token_and_those_elsewhere_do(server, tmp_path):
     admin = server.token("admin", "admin")
     run = ask(server, "/api/2.0/mlflow/runs/create", admin, "POST", json={}).json()["run"]["info"]
@@ -102,8 +128,19 @@ def test_another_address_asks_for_tokens_unless_told_otherwise(mlops):
     assert requests.get(url + "/", timeout=10).status_code == 401
     mlops.wait_for_log(open_to_all, "nobody has a token")
     assert mlops.terminate(open_to_all) == 0
-    mlops.start("track", "--project", CRYPTO, "--host", "0.0.0.0", "--insecure", *PORTS)
-    assert requests.get(mlops.endpoint() + "/", timeout=10).status_code == 200
+    mlops.start("track", "--project", CRYPTO, "--host", "0.0.0.0", "--insecure", *PORTS,
+                environment={"MLOPS_TRACK_ALLOWED_HOSTS": "ml.example.com"})
+    url = mlops.endpoint()
+    answer = requests.get(url + "/", timeout=10)
+    assert answer.status_code == 200
+    assert answer.headers["X-Frame-Options"] == "SAMEORIGIN" and answer.headers["X-Content-Type-Options"] == "nosniff"
+    for host in ["ml.example.com", "track:5000", "10.0.0.7"]:
+        assert requests.get(url + "/", headers={"Host": host}, timeout=10).status_code == 200
+    rebound = requests.get(url + "/", headers={"Host": "evil.com"}, timeout=10)
+    assert rebound.status_code == 403 and rebound.text == "Invalid Host header - possible DNS rebinding attack detected"
+    assert requests.get(url + "/health", headers={"Host": "evil.com"}, timeout=10).text == "OK"
+    foreign = requests.post(url + "/api/2.0/mlflow/experiments/search", json={}, headers={"Origin": "https://evil.com"}, timeout=10)
+    assert foreign.status_code == 403 and foreign.text == "Cross-origin request blocked"
 
 
 def test_https_by_certificate_files(mlops, tmp_path):

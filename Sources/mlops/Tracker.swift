@@ -142,17 +142,20 @@ extension Session {
             case .open: .open
             }
         return trackRole(
-            port: own.port.number, access: access, tls: own.tls.map { TLSFiles(certificate: $0.certificate, key: $0.key) },
-            maxUploadBytes: own.maxUploadBytes, allowsPrivateWebhooks: own.allowsPrivateWebhooks)
+            port: own.port.number, access: access, allowedHosts: own.allowedHosts,
+            tls: own.tls.map { TLSFiles(certificate: $0.certificate, key: $0.key) }, maxUploadBytes: own.maxUploadBytes,
+            allowsPrivateWebhooks: own.allowsPrivateWebhooks)
     }
 
     func trackRole(
-        port: Int, access: TrackAccess? = nil, tls: TLSFiles? = nil, maxUploadBytes: Int = 10 << 30, allowsPrivateWebhooks: Bool = false
+        port: Int, access: TrackAccess? = nil, allowedHosts: [String] = [], tls: TLSFiles? = nil, maxUploadBytes: Int = 10 << 30,
+        allowsPrivateWebhooks: Bool = false
     ) -> TrackRole {
         let topic = Topics.registryEvents(project), log = log
         return TrackRole(
-            host: settings.host, port: port, directory: settings.dataDirectory, access: access, tls: tls, maxUploadBytes: maxUploadBytes,
-            allowsPrivateWebhooks: allowsPrivateWebhooks, readiness: readiness, logger: logger(.track), now: wall
+            host: settings.host, port: port, directory: settings.dataDirectory, access: access, allowedHosts: allowedHosts, tls: tls,
+            isDurable: settings.durability == .full, maxUploadBytes: maxUploadBytes, allowsPrivateWebhooks: allowsPrivateWebhooks,
+            readiness: readiness, logger: logger(.track), now: wall
         ) { record in try await log.append([record], to: topic) }
     }
 }

@@ -40,7 +40,7 @@ import Tracking
     @Test func `versions count from 1 and a number is never used twice`() async throws {
         let fixture = try await Fixture()
         try await fixture.model("m", versions: 2)
-        try await fixture.registry.deleteVersion(model: "m", number: 2, now: 20)
+        _ = try await fixture.registry.deleteVersion(model: "m", number: 2, promotion: Promotion(), now: 20)
         let next = try await fixture.registry.createVersion(.init(model: "m", source: "runs:/x/model"), now: 21)
         #expect(next.number == 3)
         #expect(await refusal { try await fixture.registry.version(model: "m", number: 2) } == .doesNotExist)
@@ -85,7 +85,7 @@ import Tracking
         let fixture = try await Fixture()
         try await fixture.model("m", versions: 1)
         try await fixture.registry.setAlias(model: "m", alias: "champion", number: 1, promotion: Promotion(), now: 2)
-        try await fixture.registry.deleteVersion(model: "m", number: 1, now: 3)
+        _ = try await fixture.registry.deleteVersion(model: "m", number: 1, promotion: Promotion(), now: 3)
         #expect(await refusal { try await fixture.registry.version(model: "m", alias: "champion") } == .invalidParameter)
         #expect(try await fixture.registry.model(name: "m").aliases.isEmpty)
     }
@@ -196,7 +196,7 @@ import Tracking
         for number in [1, 2, 3] {
             try await fixture.registry.setAlias(model: "m", alias: "a", number: number, promotion: Promotion(), now: 20)
         }
-        try await fixture.registry.deleteVersion(model: "m", number: 2, now: 21)
+        _ = try await fixture.registry.deleteVersion(model: "m", number: 2, promotion: Promotion(), now: 21)
         #expect(try await fixture.registry.rollback(model: "m", alias: "a", promotion: Promotion(), now: 30).number == 1)
     }
 }

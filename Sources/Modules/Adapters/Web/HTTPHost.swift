@@ -34,6 +34,7 @@ package struct HTTPHost: Service {
     ///   - role: What it serves: label of the request metrics, fact of the log.
     ///   - port: 0 lets the system choose; see ``address``.
     ///   - tls: Speaks HTTPS with this certificate; `nil` for HTTP.
+    ///   - hosts: The names it may be asked under; `nil` for those of the loopback when it listens there, else any.
     ///   - responder: Usually a router's.
     ///   - quick: What is answered without waiting; asked before the responder.
     ///   - limits: What a request may cost, decided from its head.
@@ -41,8 +42,9 @@ package struct HTTPHost: Service {
     ///   - address: One that somebody waits on already, when there is.
     ///   - onListening: Called once, before the first request is accepted.
     package init(
-        role: String, host: String = "127.0.0.1", port: Int, tls: TLSFiles? = nil, responder: some HTTPResponder<WebContext>,
-        quick: [QuickRoute] = [], limits: @escaping @Sendable (HTTPRequest) -> HTTPLimits = { _ in HTTPLimits() },
+        role: String, host: String = "127.0.0.1", port: Int, tls: TLSFiles? = nil, hosts: HostNames? = nil,
+        responder: some HTTPResponder<WebContext>, quick: [QuickRoute] = [],
+        limits: @escaping @Sendable (HTTPRequest) -> HTTPLimits = { _ in HTTPLimits() },
         failure: @escaping @Sendable (any Error, Request) -> Response? = { _, _ in nil },
         logger: Logger, address: ListeningAddress = ListeningAddress(),
         onListening: @escaping @Sendable (ListeningAddress.Place) async -> Void = { _ in }
@@ -52,7 +54,7 @@ package struct HTTPHost: Service {
         self.tls = tls
         self.responder = LimitedResponder(
             inner: responder, limits: limits, failure: failure, meter: RequestMeter(role: role),
-            isLoopback: RequestOrigin.loopbackNames.contains(host.lowercased()), quick: quick)
+            hosts: hosts ?? (RequestOrigin.isLoopback(host) ? .loopback : .any), quick: quick)
         self.logger = logger
         self.address = address
         self.onListening = onListening

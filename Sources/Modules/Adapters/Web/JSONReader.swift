@@ -14,14 +14,21 @@ package struct JSONReader {
 
     private let bytes: UnsafeBufferPointer<UInt8>
     private let numbersAsText: Bool
+    /// How many more values there may be.
+    private var left: Int
     private var at = 0
 
-    /// - Parameter numbersAsText: Whether numbers come as texts, digit by digit as they were written.
+    /// - Parameters:
+    ///   - numbersAsText: Whether numbers come as texts, digit by digit as they were written.
+    ///   - maxValues: More values than these, the nested ones counted, are refused as they are met: what is two bytes of text
+    ///     is dozens of bytes in memory.
     /// - Throws: ``Error`` unless the bytes are exactly one JSON value.
-    package static func read(_ bytes: some Sequence<UInt8>, numbersAsText: Bool = false) throws(Error) -> JSONValue {
+    package static func read(
+        _ bytes: some Sequence<UInt8>, numbersAsText: Bool = false, maxValues: Int = .max
+    ) throws(Error) -> JSONValue {
         let copy = ContiguousArray(bytes)
         let result: Result<JSONValue, Error> = copy.withUnsafeBufferPointer { buffer in
-            var reader = JSONReader(bytes: buffer, numbersAsText: numbersAsText)
+            var reader = JSONReader(bytes: buffer, numbersAsText: numbersAsText, maxValues: maxValues)
             do throws(Error) {
                 let value = try reader.value(depth: 0)
                 reader.skipSpace()
@@ -34,7 +41,8 @@ package struct JSONReader {
         return try result.get()
     }
 
-    private init(bytes: UnsafeBufferPointer<UInt8>, numbersAsText: Bool) {
+    private init(bytes: UnsafeBufferPointer<UInt8>, numbersAsText: Bool, maxValues: Int) {
+        left = maxValues
         self.bytes = bytes
         self.numbersAsText = numbersAsText
     }
@@ -64,6 +72,8 @@ package struct JSONReader {
         guard depth < Self.maxDepth else { throw error("nested deeper than \(Self.maxDepth)") }
         skipSpace()
         guard at < bytes.count else { throw error("expected a value") }
+        guard left > 0 else { throw error("more values than are read") }
+        left -= 1
         switch bytes[at] {
         case UInt8(ascii: "{"): return try object(depth: depth)
         case UInt8(ascii: "["): return try array(depth: depth)

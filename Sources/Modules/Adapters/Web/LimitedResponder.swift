@@ -11,22 +11,21 @@ struct LimitedResponder: HTTPResponder {
     let limits: @Sendable (HTTPRequest) -> HTTPLimits
     let failure: @Sendable (any Error, Request) -> Response?
     let meter: RequestMeter
-    /// Whether only this machine can reach the host; requests that a foreign page makes a browser send are then refused.
-    let isLoopback: Bool
+    /// The names it may be asked under.
+    let hosts: HostNames
     /// What is answered without waiting, whichever way a request comes.
     let quick: [QuickRoute]
     private let deadlines = Deadlines()
 
     init(
         inner: any HTTPResponder<WebContext>, limits: @escaping @Sendable (HTTPRequest) -> HTTPLimits,
-        failure: @escaping @Sendable (any Error, Request) -> Response?, meter: RequestMeter, isLoopback: Bool,
-        quick: [QuickRoute]
+        failure: @escaping @Sendable (any Error, Request) -> Response?, meter: RequestMeter, hosts: HostNames, quick: [QuickRoute]
     ) {
         self.inner = inner
         self.limits = limits
         self.failure = failure
         self.meter = meter
-        self.isLoopback = isLoopback
+        self.hosts = hosts
         self.quick = quick
     }
 
@@ -44,6 +43,7 @@ struct LimitedResponder: HTTPResponder {
             response = errorAnswer(error, request, context)
         }
         response.headers[Self.contentTypeOptions] = "nosniff"
+        response.headers[Self.frameOptions] = "SAMEORIGIN"
         // A HEAD asks for the head alone, whoever answered.
         if request.method == .head { response = response.createHeadResponse() }
         meter.record(
@@ -56,10 +56,11 @@ struct LimitedResponder: HTTPResponder {
     private static let unrouted = "NotFound"
 
     static let contentTypeOptions = HTTPField.Name("X-Content-Type-Options") ?? .contentType
+    static let frameOptions = HTTPField.Name("X-Frame-Options") ?? .contentType
 
     private func answer(_ request: Request, _ context: WebContext) async throws -> Response {
-        guard RequestOrigin.isTrusted(request.head, isLoopback: isLoopback) else {
-            throw RequestError(.forbidden, "the request comes from another site: its Host or Origin is not this server's")
+        if let refusal = RequestOrigin.refusal(request.head, hosts: hosts) {
+            return Response.text(refusal.rawValue, status: .forbidden)
         }
         let limits = limits(request.head)
         var request = request

@@ -75,7 +75,7 @@ extension LimitedResponder {
         let fields = request.headerFields
         guard let length = fields[.contentLength].flatMap({ Int($0) }), length >= 0, length <= limits(request).maxBodyBytes,
             fields[.connection] == nil || fields[.connection]?.lowercased() == "keep-alive", !fields.contains(.expect),
-            RequestOrigin.isTrusted(request, isLoopback: isLoopback)
+            RequestOrigin.refusal(request, hosts: hosts) == nil
         else { return nil }
         return route
     }

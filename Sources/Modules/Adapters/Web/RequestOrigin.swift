@@ -9,12 +9,24 @@ package enum RequestOrigin {
     /// Whether only this machine reaches what listens on a host.
     package static func isLoopback(_ host: String) -> Bool { loopbackNames.contains(host.lowercased()) }
 
-    static func isTrusted(_ request: HTTPRequest, isLoopback: Bool) -> Bool {
+    /// Why a request is refused, in the words of MLflow's server.
+    enum Refusal: String {
+        case host = "Invalid Host header - possible DNS rebinding attack detected"
+        case origin = "Cross-origin request blocked"
+    }
+
+    /// What load balancers ask by whatever name they have; it tells nothing and changes nothing.
+    private static let openPaths: Set<String> = ["/health", "/version"]
+
+    /// `nil` for a request to answer.
+    static func refusal(_ request: HTTPRequest, hosts: HostNames) -> Refusal? {
+        if openPaths.contains(String((request.path ?? "").prefix { $0 != "?" })) { return nil }
         let host = name(request.authority ?? "")
-        if isLoopback, let host, !loopbackNames.contains(host) { return false }
-        guard let origin = request.headerFields[.origin] else { return true }
-        guard let scheme = origin.range(of: "://") else { return false }
-        return name(String(origin[scheme.upperBound...])) == host
+        if let host, !hosts.contains(host) { return .host }
+        // A browser does not show an answer to a page of another site; what a request changes is changed all the same.
+        guard ![.get, .head, .options].contains(request.method), let origin = request.headerFields[.origin] else { return nil }
+        guard let scheme = origin.range(of: "://"), name(String(origin[scheme.upperBound...])) == host else { return .origin }
+        return nil
     }
 
     static let loopbackNames: Set<String> = ["localhost", "127.0.0.1", "::1"]

@@ -88,6 +88,14 @@ struct Arguments: Sendable {
     func optionalText(_ name: String) throws(TrackingError) -> String? {
         guard let value = self[name] else { return nil }
         guard let text = value.string else { throw invalid(value, name) }
+        return try whole(text, name)
+    }
+
+    /// SQLite keeps a NUL, but compares and cuts texts only as far as one.
+    private func whole(_ text: String, _ name: String) throws(TrackingError) -> String {
+        guard !text.utf8.contains(0) else {
+            throw TrackingError(.invalidParameter, "Invalid value for parameter '\(place)\(name)' supplied: it holds a NUL character")
+        }
         return text
     }
 
@@ -121,12 +129,12 @@ struct Arguments: Sendable {
     /// A list of texts; a single text is a list of one, as queries write it.
     func texts(_ name: String) throws(TrackingError) -> [String] {
         guard let value = self[name] else { return [] }
-        if let text = value.string { return [text] }
+        if let text = value.string { return [try whole(text, name)] }
         guard let values = value.array else { throw invalid(value, name) }
         var texts: [String] = []
         for value in values {
             guard let text = value.string else { throw invalid(value, name) }
-            texts.append(text)
+            texts.append(try whole(text, name))
         }
         return texts
     }

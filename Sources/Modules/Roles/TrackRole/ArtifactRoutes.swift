@@ -27,7 +27,9 @@ struct ArtifactRoutes: Sendable {
                 try await receive(request, at: reached(path(request, root), .trainer))
             }
             router.delete(RouterPath(root + "/**")) { request, _ in
-                try await service.artifacts.delete(reached(path(request, root), .trainer))
+                let path = try await reached(path(request, root), .trainer)
+                try await service.requireRemovable(path)
+                try await service.artifacts.delete(path)
                 return Response.json(Reply.empty.json)
             }
             for refused in ["mpu/create", "mpu/complete", "mpu/abort", "presigned"] {
@@ -76,9 +78,12 @@ struct ArtifactRoutes: Sendable {
     }
 
     private func receive(_ request: Request, at path: String) async throws -> Response {
+        try await service.requireUnserved(path)
         let upload = try await service.artifacts.upload(path)
         do {
             for try await buffer in request.body { try await upload.write(Array(buffer.readableBytesView)) }
+            // Asked again: while the file came in, the model may have become one that is served.
+            try await service.requireUnserved(path)
             try await upload.finish()
         } catch {
             try await upload.abandon()

@@ -86,30 +86,45 @@ struct Need: Sendable {
         "webhooks/{webhook_id}/test": .always(.admin, .everything), "server-info": .reads(.nothing),
     ]
 
+    /// What a route asks, when the caller has the role for it.
+    @discardableResult
+    static func checkRole(_ route: Route, _ method: Route.Method) throws(TrackingError) -> Need {
+        guard let need = table[route.path] else { throw Caller.outOfScope("this route") }
+        try Caller.current.require(need.role(method))
+        return need
+    }
+
     /// Holds a request against what the caller may do.
     static func check(_ route: Route, _ method: Route.Method, _ arguments: Arguments, _ service: TrackService) async throws(TrackingError) {
-        let caller = Caller.current
-        guard let need = table[route.path] else { throw Caller.outOfScope("this route") }
-        try caller.require(need.role(method))
+        let need = try checkRole(route, method), caller = Caller.current
         if caller != .nobody, !caller.isScoped { return }
         switch need.subject {
         case .nothing, .filtered: return
         case .everything: throw Caller.outOfScope("what belongs to everybody")
-        case .experiment(let name): try await service.requireExperiment(arguments.optionalText(name) ?? "0")
+        case .experiment(let name):
+            let id = try arguments.optionalText(name) ?? "0"
+            try await service.requireExperiment(id)
+            if let new = try arguments.optionalText("new_name") { try caller.requireExperiment(id, new) }
         case .experimentName(let name): try caller.requireExperiment(arguments.optionalText(name) ?? "")
         case .experiments: for id in try arguments.texts("experiment_ids") { try await service.requireExperiment(id) }
         case .run: try await service.requireRun(arguments.run())
         case .runs: for run in try arguments.texts("run_ids") + arguments.texts("run_id") { try await service.requireRun(run) }
-        case .loggedModel:
-            let model = try await service.store.loggedModel(id: arguments.text("model_id"))
-            try await service.requireExperiment(model.experimentID)
+        case .loggedModel: try await service.requireLoggedModel(arguments.text("model_id"))
         case .model:
             try caller.requireModel(arguments.optionalText("name") ?? "")
             if let new = try arguments.optionalText("new_name") { try caller.requireModel(new) }
             // A version made from a run would otherwise read the files of an experiment out of reach.
             if let run = try arguments.optionalText("run_id"), !run.isEmpty { try await service.requireRun(run) }
             if let source = try arguments.optionalText("source") { try await service.requireSource(source) }
+            // The run of the logged model becomes the version's when none is named.
+            if let id = try arguments.optionalText("model_id"), !id.isEmpty, let model = try await service.requireLoggedModel(id),
+                !model.sourceRun.isEmpty
+            {
+                try await service.requireRun(model.sourceRun)
+            }
         }
+        // A logged model names the run that made it, and its versions lead to that run.
+        if let run = try arguments.optionalText("source_run_id"), !run.isEmpty { try await service.requireRun(run) }
     }
 }
 
@@ -126,6 +141,21 @@ extension TrackService {
         try await requireExperiment(run.info.experimentID)
     }
 
+    /// - Returns: The model; `nil` for a caller who reaches all of them, unread.
+    @discardableResult
+    func requireLoggedModel(_ id: String) async throws(TrackingError) -> LoggedModel? {
+        guard !Caller.current.experiments.isAll else { return nil }
+        let model = try await store.loggedModel(id: id)
+        try await requireExperiment(model.experimentID)
+        return model
+    }
+
+    /// A run that others name; `nil` when it is gone or out of the caller's reach.
+    func reachedRun(_ id: String) async -> Run? {
+        guard !id.isEmpty, (try? await requireRun(id)) != nil else { return nil }
+        return try? await store.run(id: id)
+    }
+
     func requireSource(_ source: String) async throws(TrackingError) {
         guard source.hasPrefix("models:/") || source.hasPrefix("runs:/") else { return }
         let place = try await place(of: source)
@@ -133,10 +163,25 @@ extension TrackService {
         try await requireArtifact(ArtifactPath.place(of: place))
     }
 
-    /// The first part of an artefact's path is its experiment.
+    /// The experiments whose place a path lies in.
     func requireArtifact(_ path: String) async throws(TrackingError) {
-        guard !Caller.current.experiments.isAll else { return }
-        guard let experiment = path.split(separator: "/").first else { throw Caller.outOfScope("all artifacts") }
-        try await requireExperiment(String(experiment))
+        let caller = Caller.current
+        guard !caller.experiments.isAll else { return }
+        guard !path.isEmpty else { throw Caller.outOfScope("all artifacts") }
+        let owners = try await store.experiments(owning: path)
+        guard !owners.isEmpty else { throw Caller.outOfScope("this path, which belongs to no experiment") }
+        for owner in owners { try caller.requireExperiment(owner.id, owner.name) }
+    }
+
+    /// The place of a new experiment: by it, who reaches the experiment reaches the files there, so it is nobody else's, nor
+    /// one that an experiment to come will have by its number.
+    func requireFreePlace(_ location: String) async throws(TrackingError) {
+        guard !Caller.current.experiments.isAll, location.hasPrefix(TrackingStore.artifactScheme) else { return }
+        let place = try ArtifactPath.place(of: location)
+        let isNumber = place.split(separator: "/").first?.utf8.allSatisfy { (48...57).contains($0) } ?? true
+        let isTaken = try await store.overlapsExperiment(place)
+        guard !isNumber, !isTaken else {
+            throw Caller.outOfScope("the artifact_location '\(Validation.shown(location))'; leave it out for a place of its own")
+        }
     }
 }

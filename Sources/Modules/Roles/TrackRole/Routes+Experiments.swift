@@ -4,8 +4,10 @@ import Web
 extension Route {
     static let experiments: [Route] = [
         Route(.post, path: "experiments/create") { service, arguments in
+            let location = try location(arguments.optionalText("artifact_location"))
+            if let location { try await service.requireFreePlace(location) }
             let id = try await service.store.createExperiment(
-                name: arguments.text("name"), artifactLocation: location(arguments.optionalText("artifact_location")),
+                name: arguments.text("name"), artifactLocation: location,
                 tags: arguments.pairs("tags"), now: service.now())
             return .object { $0.field("experiment_id", id) }
         },
@@ -18,14 +20,13 @@ extension Route {
             return .message("experiment") { $0.experiment(experiment) }
         },
         Route(.get, .post, path: "experiments/search") { service, arguments in
-            let caller = Caller.current
             let page = try await service.store.searchExperiments(
                 filter: arguments.optionalText("filter") ?? "", order: arguments.texts("order_by"), view: arguments.view("view_type"),
+                scope: Caller.current.experiments,
                 maxResults: Validation.maxResults(arguments.optionalInt("max_results"), default: 1_000, limit: 50_000),
                 pageToken: arguments.optionalText("page_token"))
             return .object { writer in
-                let reached = page.elements.filter { caller.experiments.contains($0.id) || caller.experiments.contains($0.name) }
-                writer.list("experiments", reached) { $0.experiment($1) }
+                writer.list("experiments", page.elements) { $0.experiment($1) }
                 writer.field("next_page_token", page.nextPageToken)
             }
         },

@@ -42,10 +42,13 @@ extension Route {
             guard let value = arguments["status"] else { throw arguments.missing("status") }
             let named = value.string.flatMap { LoggedModelStatus(rawValue: $0) } ?? value.int64.flatMap { LoggedModelStatus(number: $0) }
             guard let status = named else { throw arguments.invalid(value, "status") }
+            let known = try await service.store.loggedModel(id: arguments.text("model_id"))
+            if known.status == .ready, status != .ready { try await service.requireUnregistered(known) }
             let model = try await service.store.finalizeLoggedModel(id: arguments.text("model_id"), status: status, now: service.now())
             return .message("model") { $0.loggedModel(model) }
         },
         Route(.delete, path: "logged-models/{model_id}") { service, arguments in
+            try await service.requireUnregistered(service.store.loggedModel(id: arguments.text("model_id")))
             try await service.store.deleteLoggedModel(id: arguments.text("model_id"), now: service.now())
             return .empty
         },

@@ -30,19 +30,19 @@ extension Route {
             return .message("registered_model") { $0.model(model) }
         },
         Route(.delete, path: "registered-models/delete") { service, arguments in
-            let name = try arguments.text("name")
-            try await service.registry.deleteModel(name: name)
-            await service.publish(RegistryEvent(.modelDeleted, model: name, time: service.now()))
+            let name = try arguments.text("name"), now = service.now()
+            let aliases = try await service.registry.deleteModel(name: name, promotion: promotion(arguments), now: now)
+            for alias in aliases { await service.publish(RegistryEvent(removed: alias)) }
+            await service.publish(RegistryEvent(.modelDeleted, model: name, time: now))
             return .empty
         },
         Route(.get, .post, path: "registered-models/search") { service, arguments in
-            let scope = Caller.current.models
             let page = try await service.registry.searchModels(
-                filter: arguments.optionalText("filter") ?? "", order: arguments.texts("order_by"),
+                filter: arguments.optionalText("filter") ?? "", order: arguments.texts("order_by"), scope: Caller.current.models,
                 maxResults: Validation.maxResults(arguments.optionalInt("max_results"), default: 100, limit: 1_000),
                 pageToken: arguments.optionalText("page_token"))
             return .object { writer in
-                writer.list("registered_models", page.elements.filter { scope.contains($0.name) }) { $0.model($1) }
+                writer.list("registered_models", page.elements) { $0.model($1) }
                 writer.field("next_page_token", page.nextPageToken)
             }
         },
@@ -150,19 +150,20 @@ extension Route {
             return .message("model_version") { $0.version(version) }
         },
         Route(.delete, path: "model-versions/delete") { service, arguments in
-            let model = try arguments.text("name"), number = try number(arguments)
-            try await service.registry.deleteVersion(model: model, number: number, now: service.now())
-            await service.publish(RegistryEvent(.versionDeleted, model: model, number: number, time: service.now()))
+            let model = try arguments.text("name"), number = try number(arguments), now = service.now()
+            let aliases = try await service.registry.deleteVersion(
+                model: model, number: number, promotion: promotion(arguments), now: now)
+            for alias in aliases { await service.publish(RegistryEvent(removed: alias)) }
+            await service.publish(RegistryEvent(.versionDeleted, model: model, number: number, time: now))
             return .empty
         },
         Route(.get, .post, path: "model-versions/search") { service, arguments in
-            let scope = Caller.current.models
             let page = try await service.registry.searchVersions(
-                filter: arguments.optionalText("filter") ?? "", order: arguments.texts("order_by"),
+                filter: arguments.optionalText("filter") ?? "", order: arguments.texts("order_by"), scope: Caller.current.models,
                 maxResults: Validation.maxResults(arguments.optionalInt("max_results"), default: 10_000, limit: 200_000),
                 pageToken: arguments.optionalText("page_token"))
             return .object { writer in
-                writer.list("model_versions", page.elements.filter { scope.contains($0.model) }) { $0.version($1) }
+                writer.list("model_versions", page.elements) { $0.version($1) }
                 writer.field("next_page_token", page.nextPageToken)
             }
         },
@@ -190,8 +191,8 @@ extension Route {
         Route(.get, path: "model-versions/lineage") { service, arguments in
             let number = try RegistryValidation.number(arguments.text("version"))
             let version = try await service.registry.version(model: arguments.text("name"), number: number)
-            let run = version.runID.isEmpty ? nil : try? await service.store.run(id: version.runID)
-            let moves = try await service.registry.promotions(model: version.model, limit: 1_000).filter { $0.number == number }
+            let run = await service.reachedRun(version.runID)
+            let moves = try await service.registry.promotions(model: version.model, onto: number, limit: 1_000)
             return .object { writer in
                 writer.key("model_version")
                 writer.version(version)

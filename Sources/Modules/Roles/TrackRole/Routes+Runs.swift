@@ -44,7 +44,7 @@ extension Route {
             }
         },
         Route(.post, path: "runs/log-metric") { service, arguments in
-            try await service.store.logMetric(run: arguments.run(), arguments.metric())
+            try await service.store.logMetric(run: arguments.run(), arguments.metric(), scope: Caller.current.experiments)
             return .empty
         },
         Route(.post, path: "runs/log-parameter") { service, arguments in
@@ -60,7 +60,8 @@ extension Route {
             }
             let metrics = try arguments.objects("metrics") { (metric) throws(TrackingError) in try metric.metric() }
             try await service.store.logBatch(
-                run: arguments.text("run_id"), metrics: metrics, params: arguments.pairs("params"), tags: arguments.pairs("tags"))
+                run: arguments.text("run_id"), metrics: metrics, params: arguments.pairs("params"), tags: arguments.pairs("tags"),
+                scope: Caller.current.experiments)
             return .empty
         },
         Route(.post, path: "runs/set-tag") { service, arguments in
@@ -156,14 +157,15 @@ extension Route {
                     profile: try dataset.optionalText("profile"), tags: try input.pairs("tags"))
             }
             let models = try arguments.objects("models") { (model) throws(TrackingError) in try model.text("model_id") }
-            try await service.store.logInputs(run: arguments.text("run_id"), datasets: datasets, models: models)
+            try await service.store.logInputs(
+                run: arguments.text("run_id"), datasets: datasets, models: models, scope: Caller.current.experiments)
             return .empty
         },
         Route(.post, path: "runs/outputs") { service, arguments in
             let models = try arguments.objects("models") { (model) throws(TrackingError) in
                 ModelOutput(modelID: try model.text("model_id"), step: try model.optionalInt("step") ?? 0)
             }
-            try await service.store.logOutputs(run: arguments.text("run_id"), models: models)
+            try await service.store.logOutputs(run: arguments.text("run_id"), models: models, scope: Caller.current.experiments)
             return .empty
         },
     ]

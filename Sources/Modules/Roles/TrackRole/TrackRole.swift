@@ -35,7 +35,9 @@ package struct TrackRole: Service {
     private let directory: String
     private let artifactRoot: String
     private let access: TrackAccess
+    private let allowedHosts: [String]
     private let tls: TLSFiles?
+    private let isDurable: Bool
     private let maxUploadBytes: Int
     private let allowsPrivateWebhooks: Bool
     private let readiness: Readiness
@@ -48,7 +50,9 @@ package struct TrackRole: Service {
     ///   - directory: Holds `tracking.sqlite`; made when missing.
     ///   - artifactRoot: `nil` for `DIRECTORY/artifacts`.
     ///   - access: `nil` for ``TrackAccess/open`` on a loopback address and ``TrackAccess/tokens`` on any other.
+    ///   - allowedHosts: Names it may be asked under by everybody, besides those that only a private network knows.
     ///   - tls: Speaks HTTPS with this certificate.
+    ///   - isDurable: Whether what was answered survives a loss of power.
     ///   - maxUploadBytes: Of one artefact.
     ///   - allowsPrivateWebhooks: Calls webhooks in private networks and without TLS.
     ///   - readiness: Gets the check `track`.
@@ -56,7 +60,8 @@ package struct TrackRole: Service {
     ///   - publish: Appends to the topic `registry-events`.
     package init(
         host: String = "127.0.0.1", port: Int = 5_000, directory: String, artifactRoot: String? = nil,
-        access: TrackAccess? = nil, tls: TLSFiles? = nil, maxUploadBytes: Int = 10 << 30,
+        access: TrackAccess? = nil, allowedHosts: [String] = [], tls: TLSFiles? = nil, isDurable: Bool = false,
+        maxUploadBytes: Int = 10 << 30,
         allowsPrivateWebhooks: Bool = false, readiness: Readiness = Readiness(),
         logger: Logger, now: @escaping @Sendable () -> EventTime.Milliseconds,
         publish: @escaping @Sendable (Domain.Record) async throws -> Void = { _ in }
@@ -68,7 +73,9 @@ package struct TrackRole: Service {
         self.directory = directory
         self.artifactRoot = artifactRoot ?? directory + "/artifacts"
         self.access = access ?? (RequestOrigin.isLoopback(host) ? .open : .tokens)
+        self.allowedHosts = allowedHosts
         self.tls = tls
+        self.isDurable = isDurable
         self.maxUploadBytes = maxUploadBytes
         self.allowsPrivateWebhooks = allowsPrivateWebhooks
         self.readiness = readiness
@@ -95,7 +102,7 @@ package struct TrackRole: Service {
             throw Error.unusable(directory, String(describing: error))
         }
         let lock = try DirectoryLock(directory: directory)
-        let database = try await Self.database(directory)
+        let database = try await Self.database(directory, isDurable: isDurable)
         let store = TrackingStore(database: database)
         try await store.prepare(now: now())
         let webhooks = WebhookSender(
@@ -108,17 +115,20 @@ package struct TrackRole: Service {
             webhooks.tell(event)
             await announce(event)
         }
-        let endpoints = Endpoints(directory: directory, secret: access == .tokens ? directorySecret : nil)
-        let tokens = TokenStore(database: database)
-        let guarded = AccessGuard(access: access, tokens: tokens, directorySecret: directorySecret.revealed, service: service)
-        if access == .tokens, try await tokens.list().allSatisfy({ !$0.isValid(at: now()) }) {
+        let endpoints = Endpoints(directory: directory, secret: self.access == .tokens ? directorySecret : nil)
+        // Connections of its own: searches that take all the others must not keep anybody from showing a token.
+        let access = try await Self.database(directory, maxReaders: 1)
+        let tokens = TokenStore(database: access)
+        let guarded = AccessGuard(access: self.access, tokens: tokens, directorySecret: directorySecret.revealed, service: service)
+        if self.access == .tokens, try await tokens.list().allSatisfy({ !$0.isValid(at: now()) }) {
             logger.warning("nobody has a token: make one with mlops track token create", metadata: ["address": "\(self.host)"])
         }
         let limits: @Sendable (HTTPRequest) -> HTTPLimits = { [maxUploadBytes] in
             TrackRouter.limits($0, maxUploadBytes: maxUploadBytes)
         }
         let host = HTTPHost(
-            role: "track", host: host, port: port, tls: tls, responder: TrackRouter.build(service, guarded: guarded).buildResponder(),
+            role: "track", host: host, port: port, tls: tls, hosts: hosts,
+            responder: TrackRouter.build(service, guarded: guarded).buildResponder(),
             limits: limits, failure: Failure.answer, logger: logger, address: address
         ) { [readiness, logger] place in
             do {
@@ -138,14 +148,23 @@ package struct TrackRole: Service {
             try await host.run()
             group.cancelAll()
         }
+        try access.close()
         try database.close()
     }
 
+    /// Who must show a token shows it under any name; an open server is asked under names that nobody outside can own.
+    private var hosts: HostNames? {
+        access == .open && !RequestOrigin.isLoopback(host) ? .local(and: [host] + allowedHosts) : nil
+    }
+
     /// Everything a tracking directory's database holds.
-    package static func database(_ directory: String) async throws -> TrackingDatabase {
+    package static func database(
+        _ directory: String, isDurable: Bool = false, maxReaders: Int = 4
+    ) async throws -> TrackingDatabase {
         try await TrackingDatabase.open(
             path: directory + "/tracking.sqlite",
-            migrations: TrackingSchema.migrations + RegistrySchema.migrations + TokenStore.migrations + WebhookStore.migrations)
+            migrations: TrackingSchema.migrations + RegistrySchema.migrations + TokenStore.migrations + WebhookStore.migrations,
+            isDurable: isDurable, maxReaders: maxReaders)
     }
 
     private func announce(_ event: RegistryEvent) async {

@@ -5,8 +5,14 @@ import Web
 
 /// All routes of the server: the table of the API, the artefact proxy, the pages.
 enum TrackRouter {
-    /// Bodies of JSON requests; the profile of a dataset alone may have 16 MB.
-    static let maxJSONBytes = 32 << 20
+    /// The largest body of a JSON request, but for those in ``largeBodies``.
+    static let maxJSONBytes = 4 << 20
+    /// Requests that the protocol's own limits let grow: the profile of one dataset may have 16 MB.
+    private static let largeBodies = ["/mlflow/runs/log-inputs", "/v1/traces"]
+    private static let maxLargeBytes = 32 << 20
+    /// Values in one body: a thousand datasets with all their tags, a thousand metrics with all their fields. In memory a value
+    /// is many times its text.
+    private static let maxValues = 100_000
     static let artifactPath = "mlflow-artifacts/artifacts"
 
     static func build(_ service: TrackService, guarded: AccessGuard) -> Router<WebContext> {
@@ -22,12 +28,18 @@ enum TrackRouter {
 
     /// A file may be large and take its time; everything else is short.
     static func limits(_ request: HTTPRequest, maxUploadBytes: Int) -> HTTPLimits {
-        let path = request.path ?? ""
+        let short = HTTPLimits(maxBodyBytes: maxJSONBytes, timeout: .seconds(60))
+        let whole = request.path ?? ""
         // What clients send most, told apart without looking through it.
-        let isArtifact =
-            !path.hasPrefix("/api/2.0/mlflow/") && (path.contains(artifactPath + "/") || path.contains("/upload-artifact?"))
-        return isArtifact
-            ? HTTPLimits(maxBodyBytes: maxUploadBytes, timeout: nil) : HTTPLimits(maxBodyBytes: maxJSONBytes, timeout: .seconds(60))
+        if whole.hasPrefix("/api/2.0/mlflow/"), !whole.hasPrefix("/api/2.0/mlflow/runs/log-inputs") { return short }
+        let path = String(whole.prefix { $0 != "?" })
+        let isArtifact = Route.prefixes.contains { path.hasPrefix("\($0)/2.0/\(artifactPath)/") }
+        if isArtifact || path == "/ajax-api/2.0/mlflow/upload-artifact" { return HTTPLimits(maxBodyBytes: maxUploadBytes, timeout: nil) }
+        return HTTPLimits(maxBodyBytes: maxBodyBytes(path), timeout: short.timeout)
+    }
+
+    private static func maxBodyBytes(_ path: String) -> Int {
+        largeBodies.contains { path.hasSuffix($0) } ? maxLargeBytes : maxJSONBytes
     }
 
     private static func add(_ route: Route, _ service: TrackService, to router: Router<WebContext>) {
@@ -37,6 +49,8 @@ enum TrackRouter {
             for kind in route.methods {
                 guard let method = HTTPRequest.Method(kind.rawValue) else { continue }
                 router.on(path, method: method) { request, context in
+                    // Who may not ask at all is not read.
+                    try Need.checkRole(route, kind)
                     var arguments = try await arguments(of: request)
                     for name in names {
                         let raw = context.parameters.get(name) ?? ""
@@ -51,7 +65,7 @@ enum TrackRouter {
 
     private static func arguments(of request: Request) async throws -> Arguments {
         if request.method == .get { return Arguments(query: request.query) }
-        let body = try await request.bytes(upTo: maxJSONBytes)
+        let body = try await request.bytes(upTo: maxBodyBytes(request.uri.path))
         guard !body.isEmpty else { return Arguments(.object([])) }
         // A form of another site can send text to a browser's routes, but not JSON.
         let isJSON = request.headers[.contentType]?.lowercased().hasPrefix("application/json") ?? false
@@ -60,9 +74,9 @@ enum TrackRouter {
         }
         let json: JSONValue
         do throws(JSONReader.Error) {
-            json = try JSONReader.read(body)
+            json = try JSONReader.read(body, maxValues: maxValues)
         } catch {
-            throw TrackingError(.badRequest, "The request body is not JSON: \(error)")
+            throw TrackingError(.badRequest, "The request body is not JSON that can be read: \(error)")
         }
         guard case .object = json else { throw TrackingError(.badRequest, "The request body is not a JSON object") }
         return Arguments(json, bodySize: body.count)

@@ -66,6 +66,11 @@ package struct RegistryEvent: Sendable, Equatable {
         self.promotion = promotion
     }
 
+    /// Of an alias that went with its version.
+    package init(removed record: PromotionRecord) {
+        self.init(.aliasDeleted, model: record.model, alias: record.alias, time: record.time, promotion: record.promotion)
+    }
+
     /// `{"event":…,"model":…,"version":…,"alias":…,"at_ms":…,"actor":…,"reason":…}`; missing facts are null.
     package var json: [UInt8] {
         JSONText.object([

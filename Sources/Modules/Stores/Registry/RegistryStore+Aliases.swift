@@ -67,7 +67,8 @@ extension RegistryStore {
                 throw TrackingError(.invalidParameter, "Registered model alias \(Validation.shown(alias)) not found.")
             }
             let moves = try Row.fetchAll(
-                db, sql: "SELECT number, reason FROM promotions WHERE model = ? AND alias = ? ORDER BY id", arguments: [model, alias])
+                db, sql: "SELECT number, reason FROM promotions WHERE model = ? AND alias = ? AND life = \(Self.life) ORDER BY id",
+                arguments: [model, alias, model])
             var stack: [Int] = []
             for move in moves {
                 guard let number = move["number"] as Int? else { continue }
@@ -94,11 +95,19 @@ extension RegistryStore {
 
     static let rollbackMark = "rollback: "
 
-    /// Alias moves of a model, newest first.
-    package func promotions(model: String, limit: Int = 100) async throws(TrackingError) -> [PromotionRecord] {
-        try await database.read { db in
-            try Row.fetchAll(db, sql: "SELECT * FROM promotions WHERE model = ? ORDER BY id DESC LIMIT ?", arguments: [model, limit]).map {
-                row in
+    /// The life of the model that has a name now.
+    private static let life = "(SELECT life FROM registered_models WHERE name = ?)"
+
+    /// Alias moves of a name, newest first; those of deleted models of the same name among them.
+    ///
+    /// - Parameter number: Only the moves of the present model onto this version.
+    package func promotions(model: String, onto number: Int? = nil, limit: Int = 100) async throws(TrackingError) -> [PromotionRecord] {
+        let onto = number == nil ? "" : " AND number = ? AND life = \(Self.life)"
+        let arguments: StatementArguments = number.map { number -> StatementArguments in [model, number, model, limit] } ?? [model, limit]
+        return try await database.read { db in
+            try Row.fetchAll(
+                db, sql: "SELECT * FROM promotions WHERE model = ?\(onto) ORDER BY id DESC LIMIT ?", arguments: arguments
+            ).map { row in
                 PromotionRecord(
                     model: row["model"], alias: row["alias"], previous: row["previous"], number: row["number"],
                     promotion: Promotion(actor: row["actor"], reason: row["reason"], verdict: row["verdict"]), time: row["time"])
@@ -111,12 +120,36 @@ extension RegistryStore {
             db.cachedStatement(sql: "SELECT number FROM model_aliases WHERE model = ? AND alias = ?"), arguments: [model, alias])
     }
 
+    /// Takes the aliases off what is about to be deleted, each with a line in the audit.
+    ///
+    /// - Parameters:
+    ///   - number: `nil` for all versions.
+    ///   - why: The reason when nobody gave one.
+    static func removeAliases(
+        of model: String, number: Int?, _ promotion: Promotion, why: String, _ now: EventTime.Milliseconds, _ db: Database
+    ) throws -> [PromotionRecord] {
+        var promotion = promotion
+        if promotion.reason.isEmpty { promotion.reason = why }
+        let records = try Row.fetchAll(
+            db, sql: "SELECT alias, number FROM model_aliases WHERE model = ?1 AND (?2 IS NULL OR number = ?2) ORDER BY alias",
+            arguments: [model, number]
+        ).map { PromotionRecord(model: model, alias: $0["alias"], previous: $0["number"], number: nil, promotion: promotion, time: now) }
+        for record in records {
+            try db.execute(sql: "DELETE FROM model_aliases WHERE model = ? AND alias = ?", arguments: [model, record.alias])
+            try keep(record, db)
+        }
+        return records
+    }
+
     private static func keep(_ record: PromotionRecord, _ db: Database) throws {
         try db.execute(
-            sql: "INSERT INTO promotions (model, alias, previous, number, actor, reason, verdict, time) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            sql: """
+                INSERT INTO promotions (model, alias, previous, number, actor, reason, verdict, time, life)
+                VALUES (?, ?, ?, ?, ?, ?, ?, ?, coalesce(\(life), 0))
+                """,
             arguments: [
                 record.model, record.alias, record.previous, record.number, record.promotion.actor, record.promotion.reason,
-                record.promotion.verdict, record.time,
+                record.promotion.verdict, record.time, record.model,
             ])
     }
 }

@@ -24,6 +24,10 @@ extension RegistryStore {
     package func createVersion(_ new: NewVersion, now: EventTime.Milliseconds) async throws(TrackingError) -> RegisteredVersion {
         try RegistryValidation.modelName(new.model)
         try RegistryValidation.source(new.source, run: new.run)
+        try RegistryValidation.description(new.description)
+        try Validation.length(new.runLink, limit: 2_048, "Run link")
+        if !new.run.isEmpty { try Validation.runID(new.run) }
+        if !new.loggedModel.isEmpty { try Validation.loggedModelID(new.loggedModel) }
         for tag in new.tags { try RegistryValidation.tag(tag, "Model version tag") }
         return try await database.write { db in
             _ = try Self.model(new.model, db)
@@ -50,7 +54,8 @@ extension RegistryStore {
     package func describeVersion(
         model: String, number: Int, _ description: String, now: EventTime.Milliseconds
     ) async throws(TrackingError) -> RegisteredVersion {
-        try await changeVersion(model, number, now) { db in
+        try RegistryValidation.description(description)
+        return try await changeVersion(model, number, now) { db in
             try db.execute(
                 sql: "UPDATE model_versions SET description = ? WHERE model = ? AND number = ?", arguments: [description, model, number])
         }
@@ -76,13 +81,20 @@ extension RegistryStore {
         }
     }
 
-    package func deleteVersion(model: String, number: Int, now: EventTime.Milliseconds) async throws(TrackingError) {
+    /// Removes a version with its tags and aliases. The audit tells of every alias that went.
+    ///
+    /// - Returns: The aliases that it had.
+    package func deleteVersion(
+        model: String, number: Int, promotion: Promotion, now: EventTime.Milliseconds
+    ) async throws(TrackingError) -> [PromotionRecord] {
         try await database.write { db in
             _ = try Self.version(model, number, db)
+            let gone = try Self.removeAliases(of: model, number: number, promotion, why: "the version was deleted", now, db)
             for table in ["model_versions", "model_version_tags", "model_aliases"] {
                 try db.execute(sql: "DELETE FROM \(table) WHERE model = ? AND number = ?", arguments: [model, number])
             }
             try db.execute(sql: "UPDATE registered_models SET last_update_time = ? WHERE name = ?", arguments: [now, model])
+            return gone
         }
     }
 
@@ -106,9 +118,11 @@ extension RegistryStore {
         return wanted.isEmpty ? latest : latest.filter { wanted.contains($0.stage) }
     }
 
+    /// - Parameter scope: Of whoever asks; versions of other models are as if they were not there.
     package func searchVersions(
-        filter: String = "", order: [String] = [], maxResults: Int = 10_000, pageToken: String? = nil
+        filter: String = "", order: [String] = [], scope: AccessScope = .all, maxResults: Int = 10_000, pageToken: String? = nil
     ) async throws(TrackingError) -> Paged<RegisteredVersion> {
+        let reached = scope.condition("v.model")
         let condition = try RegistryGrammars.versions.condition(SearchFilter(filter))
         let sort = try RegistryGrammars.versions.order(SearchOrder.list(order))
         let standard =
@@ -117,10 +131,10 @@ extension RegistryStore {
         let seek = try SearchSeek(sort.columns + standard, search: [filter] + order, token: pageToken)
         let place = seek.condition
         let sql = """
-            SELECT v.model, v.number\(seek.selection) FROM model_versions v\(sort.joins) WHERE \(condition.sql) AND \(place.sql)
-            ORDER BY \(seek.order) LIMIT ?
+            SELECT v.model, v.number\(seek.selection) FROM model_versions v\(sort.joins)
+            WHERE \(reached.sql) AND \(condition.sql) AND \(place.sql) ORDER BY \(seek.order) LIMIT ?
             """
-        let arguments = sort.arguments + condition.arguments + place.arguments + [maxResults + 1]
+        let arguments = sort.arguments + reached.arguments + condition.arguments + place.arguments + [maxResults + 1]
         return try await database.read { db in
             let page = seek.page(try Row.fetchAll(db, sql: sql, arguments: arguments), limit: maxResults)
             return Paged(elements: try page.rows.map { try Self.version($0["model"], $0["number"], db) }, nextPageToken: page.next)

@@ -13,6 +13,9 @@ package enum RegistryValidation {
         try Validation.length(name, limit: 256, "Registered model name")
     }
 
+    /// What a person writes about a model or a version.
+    static func description(_ text: String) throws(TrackingError) { try Validation.length(text, limit: 100_000, "Description") }
+
     package static func tag(_ tag: KeyValue, _ what: String) throws(TrackingError) {
         try Validation.key(tag.key, what, at: "key")
         try Validation.length(tag.value, limit: 100_000, "\(what) value")
@@ -65,6 +68,7 @@ package enum RegistryValidation {
         func refuse(_ why: String) -> TrackingError {
             TrackingError(.invalidParameter, "Invalid model version source: '\(Validation.shown(source))'. \(why)")
         }
+        try Validation.length(source, limit: 2_048, "Model version source")
         guard let colon = source.firstIndex(of: ":"), !source.lowercased().hasPrefix("file:") else {
             throw refuse("A local path cannot be a source on a tracking server; log the model to a run and use its artefact URI.")
         }
@@ -92,7 +96,7 @@ package enum RegistryValidation {
         }
         if source.hasPrefix("runs:/"), !run.isEmpty {
             let named = source.dropFirst(6).split(separator: "/").first.map(String.init)
-            guard named == run else { throw refuse("It names another run than run_id '\(run)'.") }
+            guard named == run else { throw refuse("It names another run than run_id '\(Validation.shown(run))'.") }
         }
     }
 }

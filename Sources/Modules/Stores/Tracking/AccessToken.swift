@@ -1,4 +1,5 @@
 package import Domain
+package import GRDB
 
 /// What a token may do; each role may do all that those before it may.
 package enum AccessRole: String, Sendable, CaseIterable, Comparable {
@@ -37,7 +38,31 @@ package struct AccessScope: Sendable, Equatable {
 
     package func contains(_ name: String) -> Bool {
         guard let patterns else { return true }
-        return patterns.contains { $0.hasSuffix("*") ? name.hasPrefix($0.dropLast()) : name == $0 }
+        // Byte by byte, as ``condition(_:)`` compares.
+        return patterns.contains {
+            $0.hasSuffix("*") ? name.utf8.starts(with: $0.utf8.dropLast()) : name.utf8.elementsEqual($0.utf8)
+        }
+    }
+
+    /// Holds for the rows whose name, in one of these columns, is reached: a search that leaves rows out only after it has
+    /// cut its page would tell of them by the length of the page and by the token of the next.
+    package func condition(_ columns: String...) -> (sql: String, arguments: StatementArguments) {
+        guard let patterns else { return ("1", []) }
+        var tests: [String] = []
+        var arguments = StatementArguments()
+        for column in columns {
+            for pattern in patterns {
+                guard pattern.hasSuffix("*") else {
+                    tests.append("\(column) = ?")
+                    arguments += [pattern]
+                    continue
+                }
+                let prefix = String(pattern.dropLast())
+                tests.append("substr(\(column), 1, ?) = ?")
+                arguments += [prefix.unicodeScalars.count, prefix]
+            }
+        }
+        return (tests.isEmpty ? "0" : "(" + tests.joined(separator: " OR ") + ")", arguments)
     }
 }
 

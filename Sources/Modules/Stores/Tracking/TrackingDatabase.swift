@@ -19,14 +19,19 @@ package struct TrackingDatabase: Sendable {
 
     /// Opens the file, creating it when missing, and brings its schema up to date.
     ///
-    /// - Parameter migrations: All that this program knows, oldest first.
+    /// - Parameters:
+    ///   - migrations: All that this program knows, oldest first.
+    ///   - isDurable: Whether a commit survives a loss of power; the end of a process it always survives.
+    ///   - maxReaders: How many requests read at once; the others wait.
     /// - Throws: `invalidState` when a newer program has migrated the file: its rows may mean something else by now.
-    package static func open(path: String, migrations: [Migration]) async throws -> TrackingDatabase {
+    package static func open(
+        path: String, migrations: [Migration], isDurable: Bool = false, maxReaders: Int = 4
+    ) async throws -> TrackingDatabase {
         let folder = (path as NSString).deletingLastPathComponent
         if !folder.isEmpty { try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true) }
         var configuration = Configuration()
         configuration.busyMode = .timeout(10)
-        configuration.maximumReaderCount = 4
+        configuration.maximumReaderCount = maxReaders
         configuration.label = "tracking"
         configuration.foreignKeysEnabled = false
         configuration.prepareDatabase { db in
@@ -38,6 +43,8 @@ package struct TrackingDatabase: Sendable {
         }
         do {
             let pool = try DatabasePool(path: path, configuration: configuration)
+            // Said once it is open: the pool itself says NORMAL on its way into the write-ahead log.
+            if isDurable { try await pool.writeWithoutTransaction { try $0.execute(sql: "PRAGMA synchronous = FULL") } }
             try await pool.write { try migrate($0, migrations, path: path) }
             return TrackingDatabase(path: path, pool: pool)
         } catch {

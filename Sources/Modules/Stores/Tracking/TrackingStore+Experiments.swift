@@ -9,6 +9,7 @@ extension TrackingStore {
     ) async throws(TrackingError) -> String {
         try Validation.experimentName(name)
         for tag in tags { try Validation.experimentTag(tag) }
+        try Validation.length(artifactLocation ?? "", limit: 2_048, "Artifact location")
         return try await database.write { db in
             if let row = try Row.fetchOne(db, sql: "SELECT deleted FROM experiments WHERE name = ?", arguments: [name]) {
                 let hint = row["deleted"] as Bool ? " It is in the 'deleted' state; restore it or delete it for good first." : ""
@@ -92,20 +93,23 @@ extension TrackingStore {
         }
     }
 
+    /// - Parameter scope: Of whoever asks; other experiments are as if they were not there.
     package func searchExperiments(
-        filter: String = "", order: [String] = [], view: ViewType = .activeOnly, maxResults: Int = 1_000, pageToken: String? = nil
+        filter: String = "", order: [String] = [], view: ViewType = .activeOnly, scope: AccessScope = .all, maxResults: Int = 1_000,
+        pageToken: String? = nil
     ) async throws(TrackingError) -> Paged<Experiment> {
+        let reached = scope.condition("e.name", "CAST(e.id AS TEXT)")
         let condition = try Self.experimentGrammar.condition(SearchFilter(filter))
-        let sort = try Self.experimentGrammar.order(SearchOrder.list(order))
+        let sort = try Self.experimentOrder.order(SearchOrder.list(order))
         let standard =
             (order.isEmpty ? [SortColumn("e.creation_time", isAscending: false)] : []) + [SortColumn("e.id", isAscending: false)]
         let seek = try SearchSeek(sort.columns + standard, search: [filter, view.rawValue] + order, token: pageToken)
         let place = seek.condition
         let sql = """
             SELECT e.id\(seek.selection) FROM experiments e\(sort.joins)
-            WHERE \(view.condition("e")) AND \(condition.sql) AND \(place.sql) ORDER BY \(seek.order) LIMIT ?
+            WHERE \(view.condition("e")) AND \(reached.sql) AND \(condition.sql) AND \(place.sql) ORDER BY \(seek.order) LIMIT ?
             """
-        let arguments = sort.arguments + condition.arguments + place.arguments + [maxResults + 1]
+        let arguments = sort.arguments + reached.arguments + condition.arguments + place.arguments + [maxResults + 1]
         return try await database.read { db in
             let page = seek.page(try Row.fetchAll(db, sql: sql, arguments: arguments), limit: maxResults)
             return Paged(elements: try page.rows.map { try Self.experiment($0["id"], db) }, nextPageToken: page.next)
@@ -138,16 +142,20 @@ extension TrackingStore {
         try db.execute(sql: "INSERT OR REPLACE INTO experiment_tags VALUES (?, ?, ?)", arguments: [id, tag.key, tag.value])
     }
 
-    private static let experimentGrammar: SearchGrammar = {
+    private static let experimentGrammar = grammar(id: .init(.text, "CAST(e.id AS TEXT)", isListed: true))
+    /// Ids are compared as the texts they are to clients, and sorted as numbers: 10 comes after 9.
+    private static let experimentOrder = grammar(id: .init(.number, "e.id"))
+
+    private static func grammar(id: SearchGrammar.Attribute) -> SearchGrammar {
         let tags = SearchGrammar.Collection(.text, table: "experiment_tags @", condition: "@.experiment = e.id AND @.key = ?")
         return SearchGrammar(
             subject: "experiment",
             attributes: [
-                "name": .init(.text, "e.name"), "experiment_id": .init(.text, "CAST(e.id AS TEXT)", isListed: true),
+                "name": .init(.text, "e.name"), "experiment_id": id,
                 "creation_time": .init(.number, "e.creation_time"), "last_update_time": .init(.number, "e.last_update_time"),
             ],
             collections: ["tag": tags, "tags": tags], attributeEntities: ["experiment"])
-    }()
+    }
 }
 
 extension ViewType {

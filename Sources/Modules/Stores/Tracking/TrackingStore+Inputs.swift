@@ -5,13 +5,18 @@ extension TrackingStore {
     package static let maxDatasets = 1_000
 
     /// Records which data and which logged models a run read.
-    package func logInputs(run id: String, datasets: [DatasetInput], models: [String]) async throws(TrackingError) {
+    ///
+    /// - Parameter scope: Of whoever logs: logged models of other experiments are refused.
+    package func logInputs(
+        run id: String, datasets: [DatasetInput], models: [String], scope: AccessScope = .all
+    ) async throws(TrackingError) {
         guard datasets.count <= Self.maxDatasets else {
             throw TrackingError(
                 .invalidParameter, "At most \(Self.maxDatasets) datasets can be logged in one request; got \(datasets.count)")
         }
         for dataset in datasets {
             try Validation.length(dataset.name, limit: 500, "Dataset name")
+            try Validation.length(dataset.sourceType, limit: 255, "Dataset source type")
             try Validation.length(dataset.digest, limit: 36, "Dataset digest")
             try Validation.length(dataset.schema ?? "", limit: 1_048_575, "Dataset schema")
             try Validation.length(dataset.source, limit: 65_535, "Dataset source")
@@ -21,8 +26,10 @@ extension TrackingStore {
                 try Validation.length(tag.value, limit: 500, "Input tag value")
             }
         }
+        for model in models { try Validation.loggedModelID(model) }
         try await database.write { db in
             let run = try Self.activeRun(id, db)
+            try Self.require(scope, models: models, db)
             for dataset in datasets {
                 try db.execute(
                     sql:
@@ -48,9 +55,13 @@ extension TrackingStore {
     }
 
     /// Records which logged models a run made.
-    package func logOutputs(run id: String, models: [ModelOutput]) async throws(TrackingError) {
+    ///
+    /// - Parameter scope: Of whoever logs: logged models of other experiments are refused.
+    package func logOutputs(run id: String, models: [ModelOutput], scope: AccessScope = .all) async throws(TrackingError) {
+        for model in models { try Validation.loggedModelID(model.modelID) }
         try await database.write { db in
             let run = try Self.activeRun(id, db)
+            try Self.require(scope, models: models.lazy.map(\.modelID), db)
             for model in models {
                 try db.execute(
                     sql: "INSERT OR REPLACE INTO run_models VALUES (?, 'out', ?, ?)", arguments: [run.seq, model.modelID, model.step])

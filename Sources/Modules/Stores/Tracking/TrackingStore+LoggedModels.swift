@@ -9,6 +9,8 @@ extension TrackingStore {
         let number = try Validation.experimentID(experiment)
         let given = name.flatMap { $0.isEmpty ? nil : $0 }
         if let given { try Self.checkModelName(given) }
+        try Validation.length(type, limit: 500, "Model type")
+        if !sourceRun.isEmpty { try Validation.runID(sourceRun) }
         let params = try Validation.all(params, "params") { (param, place) throws(TrackingError) in try Validation.param(param, at: place())
         }
         let tags = try Validation.all(tags, "tags") { (tag, place) throws(TrackingError) in try Validation.tag(tag, at: place()) }
@@ -85,6 +87,26 @@ extension TrackingStore {
             ])
     }
 
+    /// Refuses logged models of experiments out of reach: who may write into a run may not write through it into those.
+    ///
+    /// Asked inside the transaction that writes.
+    static func require(_ scope: AccessScope, models: some Sequence<String>, _ db: Database) throws {
+        guard !scope.isAll else { return }
+        let find = try db.cachedStatement(
+            sql: """
+                SELECT CAST(e.id AS TEXT) AS id, e.name FROM logged_models l JOIN experiments e ON e.id = l.experiment
+                WHERE l.id = ? AND l.deleted = 0
+                """)
+        for model in Set(models) where !model.isEmpty {
+            guard let row = try Row.fetchOne(find, arguments: [model]) else {
+                throw TrackingError(.doesNotExist, "Logged model with ID '\(Validation.shown(model))' not found.")
+            }
+            guard scope.contains(row["id"]) || scope.contains(row["name"]) else {
+                throw TrackingError(.permissionDenied, "Permission denied: your token does not reach the logged model '\(model)'")
+            }
+        }
+    }
+
     // MARK: Rows
 
     private func changeModel(
@@ -136,6 +158,7 @@ extension TrackingStore {
     }
 
     private static func checkModelName(_ name: String) throws(TrackingError) {
+        try Validation.length(name, limit: 500, "Model name")
         guard !name.contains(where: { "/:.%\"'".contains($0) }) else {
             throw TrackingError(
                 .invalidParameter,

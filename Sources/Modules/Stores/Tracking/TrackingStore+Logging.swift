@@ -7,13 +7,15 @@ extension TrackingStore {
     /// Metrics, parameters and tags in one transaction: all of them are there afterwards, or none.
     ///
     /// An observation that is already there is dropped, so a repeated batch changes nothing.
+    /// - Parameter scope: Of whoever logs: metrics of logged models of other experiments are refused.
     /// - Throws: `invalidParameter` when a parameter has another value already.
-    package func logBatch(run id: String, metrics: [Metric] = [], params: [KeyValue] = [], tags: [KeyValue] = [])
-        async throws(TrackingError)
-    {
+    package func logBatch(
+        run id: String, metrics: [Metric] = [], params: [KeyValue] = [], tags: [KeyValue] = [], scope: AccessScope = .all
+    ) async throws(TrackingError) {
         let (params, tags) = try Self.checkedBatch(metrics, params, tags)
         try await database.write { db in
             let row = try Self.activeRun(id, db)
+            try Self.require(scope, models: metrics.lazy.compactMap(\.modelID), db)
             for param in params { try Self.logParam(param, row.seq, id, db) }
             try self.logMetrics(metrics, row, id, db)
             for tag in tags {
@@ -26,9 +28,12 @@ extension TrackingStore {
     }
 
     /// One metric, with errors that name the plain parameter.
-    package func logMetric(run id: String, _ metric: Metric) async throws(TrackingError) {
+    package func logMetric(run id: String, _ metric: Metric, scope: AccessScope = .all) async throws(TrackingError) {
         try Validation.metric(metric)
-        try await database.write { [self] db in try logMetrics([metric], Self.activeRun(id, db), id, db) }
+        try await database.write { [self] db in
+            try Self.require(scope, models: CollectionOfOne(metric).lazy.compactMap(\.modelID), db)
+            try logMetrics([metric], Self.activeRun(id, db), id, db)
+        }
     }
 
     package func logParam(run id: String, _ param: KeyValue) async throws(TrackingError) {

@@ -11,6 +11,9 @@ extension TrackingStore {
     ) async throws(TrackingError) -> Run {
         let number = try Validation.experimentID(experiment)
         let tags = try Validation.all(tags, "tags") { (tag, place) throws(TrackingError) in try Validation.tag(tag, at: place()) }
+        try Validation.length(user, limit: Self.maxUser, "User id")
+        // A run's name is also one of its tags, and as long as a tag may be.
+        let name = try name.map { name throws(TrackingError) in try Validation.tag(KeyValue(Self.nameTag, name)).value }
         let tagged = tags.last { $0.key == Self.nameTag }?.value
         if let name, !name.isEmpty, let tagged, tagged != name {
             throw TrackingError(
@@ -36,6 +39,7 @@ extension TrackingStore {
     }
 
     static let nameTag = "mlflow.runName"
+    private static let maxUser = 256
 
     package func run(id: String) async throws(TrackingError) -> Run {
         try await database.read { [self] db in try runs([Self.runRow(id, db).seq], db)[0] }
@@ -45,7 +49,8 @@ extension TrackingStore {
     package func updateRun(
         id: String, status: RunStatus? = nil, endTime: EventTime.Milliseconds? = nil, name: String? = nil
     ) async throws(TrackingError) -> RunInfo {
-        try await database.write { db in
+        let name = try name.map { name throws(TrackingError) in try Validation.tag(KeyValue(Self.nameTag, name)).value }
+        return try await database.write { db in
             let row = try Self.activeRun(id, db)
             if let status {
                 try db.cachedStatement(sql: "UPDATE runs SET status = ? WHERE seq = ?").execute(arguments: [status.rawValue, row.seq])

@@ -94,6 +94,10 @@ package enum Validation {
         guard isIdentifier(id, limit: 256) else { throw TrackingError(.invalidParameter, "Invalid run ID: '\(shown(id))'") }
     }
 
+    package static func loggedModelID(_ id: String) throws(TrackingError) {
+        guard isIdentifier(id, limit: 256) else { throw TrackingError(.invalidParameter, "Invalid model ID: '\(shown(id))'") }
+    }
+
     /// - Returns: The number behind an experiment id.
     /// - Throws: `invalidParameter` for text that is no number, `doesNotExist` for an id that this store cannot have given.
     package static func experimentID(_ id: String) throws(TrackingError) -> Int64 {

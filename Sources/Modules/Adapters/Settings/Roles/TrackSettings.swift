@@ -10,6 +10,8 @@ package enum TrackAccessSetting: String, Sendable, CaseIterable {
 package struct TrackSettings: Sendable {
     package let port: Port
     package let access: TrackAccessSetting
+    /// Names that an open server may be asked under, besides those of private networks.
+    package let allowedHosts: [String]
     /// Both or neither.
     package let tls: (certificate: String, key: String)?
     /// Of one artefact, in bytes.
@@ -19,6 +21,7 @@ package struct TrackSettings: Sendable {
     package init(reader: SettingsReader) throws(SettingsError) {
         port = reader.read(Self.port)
         access = reader.read(Self.access)
+        allowedHosts = reader.read(Self.allowedHosts)
         maxUploadBytes = reader.read(Self.maxUploadMegabytes) << 20
         allowsPrivateWebhooks = reader.read(Self.privateWebhooks)
         let certificate = reader.read(Self.certificate), key = reader.read(Self.key)
@@ -33,6 +36,10 @@ package struct TrackSettings: Sendable {
     static let access = Setting(
         "track.access", .choice, default: TrackAccessSetting.auto,
         "Who may use the server: auto asks for tokens unless it listens on a loopback address.")
+    static let allowedHosts = Setting(
+        "track.allowed_hosts", .names, default: [],
+        "Host names under which a server without tokens answers, besides addresses and private names; *.example.com for all below, * for any."
+    )
     static let maxUploadMegabytes = Setting(
         "track.max_upload_mb", .count(1...1_000_000), default: 10_240, "The largest artifact that is taken, in MiB.")
     static let privateWebhooks = Setting(
@@ -41,7 +48,8 @@ package struct TrackSettings: Sendable {
     static let key = OptionalSetting("track.tls_key", .path, "The key of the certificate, a PEM file.")
 
     static let catalogue = [
-        SettingInfo(port), SettingInfo(access), SettingInfo(maxUploadMegabytes), SettingInfo(privateWebhooks), SettingInfo(certificate),
+        SettingInfo(port), SettingInfo(access), SettingInfo(allowedHosts), SettingInfo(maxUploadMegabytes), SettingInfo(privateWebhooks),
+        SettingInfo(certificate),
         SettingInfo(key),
     ]
 }
