@@ -74,7 +74,7 @@ extension ExitStatus {
         case is TLSFiles.Unusable: .badSettings
         case let error as TrackingFailure: error.cause.code == .unreachable || error.isRetriable ? .unreachable : .failed
         case let error as ColumnarError: error.code == .io ? .storageFailed : .badInput
-        case let error as EventLogError: error.code == .cluster && error.isRetriable ? .unreachable : status(of: error.code)
+        case let error as EventLogError: error.isOutage ? .unreachable : status(of: error.code)
         case let error as MarketBackfill.Failure: status(of: error.cause)
         case let error as MarketCapture.Failure: error.line == nil ? .storageFailed : .badInput
         case let error as WebSocketError: error.isRetriable ? .unreachable : .badSettings
@@ -94,12 +94,13 @@ extension ExitStatus {
 
     private static func status(of code: EventLogError.Code) -> ExitStatus {
         switch code {
-        case .badURL, .topicMismatch, .otherSchema, .unusableDirectory, .badKafkaSetting, .positionBeyondEnd, .tooManyProcesses:
+        case .badURL, .topicMismatch, .otherSchema, .unusableDirectory, .badKafkaSetting, .positionBeyondEnd, .tooManyProcesses,
+            .notCreated, .unknownTopic:
             .badSettings
         case .unreachable: .unreachable
         case .recordTooLarge: .badInput
         case .corrupt, .storage: .storageFailed
-        case .unknownTopic, .fenced, .cluster: .failed
+        case .fenced, .cluster: .failed
         }
     }
 }

@@ -43,7 +43,7 @@ struct LoopOnce: Sendable {
     }
 
     func run(before: [any Service]) async throws {
-        try await RoleRunner(session).run(OneShot { try await loop() }, before: before)
+        try await RoleRunner(session).run(OneShot { try await loop() }, before: before, isService: false)
     }
 
     private func loop() async throws {

@@ -1,3 +1,4 @@
+import EventLog
 import Logging
 import ServiceLifecycle
 import Settings
@@ -12,8 +13,10 @@ struct RoleRunner {
     init(_ session: Session) { self.session = session }
 
     /// The end of the role's service is the end of the process.
+    /// - Parameter isService: Whether it goes on until it is told to stop, and so waits for a log that has gone away.
     /// - Throws: What the first service that failed threw, once the others have drained.
-    func run(_ service: any Service, before: [any Service] = []) async throws {
+    func run(_ service: any Service, before: [any Service] = [], isService: Bool = true) async throws {
+        if isService { session.log.keepTrying() }
         let admin = AdminServer(
             host: session.settings.host, port: session.settings.adminPort.number, metrics: Telemetry.metrics, readiness: session.readiness,
             logger: session.logger(session.role))

@@ -54,7 +54,7 @@ struct Session: Sendable {
 
 extension KafkaOptions {
     /// Adds what the settings say.
-    fileprivate mutating func complete(from common: CommonSettings, topicPrefix: String) {
+    mutating func complete(from common: CommonSettings, topicPrefix: String) {
         self.topicPrefix = topicPrefix
         exclusiveGroups = ["produce/", "monitor/", "source/"]
         cacheDirectory = common.dataDirectory + "/state"

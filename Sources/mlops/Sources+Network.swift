@@ -51,7 +51,10 @@ extension Sources {
     func topicSender(_ source: SourceDefinition, topic: String, log: String?, once: Bool) async throws -> TopicSender {
         let stream = try stream(of: source)
         var input: any EventLog = session.log
-        if let log { input = try await LogURL(log).open() }
+        if let log {
+            input = try await LogURL(log).open { $0.complete(from: session.settings, topicPrefix: session.project.topicPrefix) }
+            if !once { input.keepTrying() }
+        }
         let target = SourceWriter.Target(
             source: source.name, topic: stream.topic, input: "topic \(topic) \(log ?? "")", projectHash: session.project.hash)
         return TopicSender(

@@ -1,4 +1,5 @@
 import CRDKafka
+import Crypto
 import Domain
 import Foundation
 import Testing
@@ -81,7 +82,7 @@ extension KafkaLog {
     /// The partitions that an owner has once `isEnough`.
     private func partitions(of log: KafkaLog, owner: String, _ isEnough: ([Int]) -> Bool) async throws -> [Int] {
         let clock = ContinuousClock(), start = clock.now
-        while clock.now - start < .seconds(40) {
+        while clock.now - start < .seconds(300) {
             var held: [Int] = []
             for partition in 0..<2 where try await log.take(partition, owner: owner) != nil { held.append(partition) }
             if isEnough(held) { return held }
@@ -109,7 +110,10 @@ extension KafkaLog {
                 try await first.release(lease)
                 let clock = ContinuousClock(), start = clock.now
                 var next: Lease?
-                while next == nil, clock.now - start < .seconds(30) { next = try await take(second, "b") }
+                while next == nil, clock.now - start < .seconds(300) {
+                    next = try await take(second, "b")
+                    try await Task.sleep(for: .milliseconds(50))
+                }
                 #expect(next != nil)
             }
         }
@@ -127,7 +131,7 @@ extension KafkaLog {
         }
     }
 
-    @Test(arguments: ["", "flip a byte", "other cluster", "old"])
+    @Test(arguments: ["", "flip a byte", "truncated", "empty", "other version", "other cluster", "old"])
     func `the local copy of a state counts only when it is whole and present`(damage: String) async throws {
         let cluster = try makeCluster()
         let directory = FileManager.default.temporaryDirectory.appending(path: "mlops-state-\(UUID().uuidString)").path
@@ -147,11 +151,17 @@ extension KafkaLog {
         image.apply(key: Array("scopy".utf8), value: [1])
         if damage == "old" { image.position -= 1 }
         try marked.write(image, group: "g-in", partition: 0)
-        if damage == "flip a byte" {
-            var bytes = try Data(contentsOf: URL(filePath: path))
-            bytes[bytes.count / 2] ^= 1
-            try bytes.write(to: URL(filePath: path))
+        var bytes = try Data(contentsOf: URL(filePath: path))
+        switch damage {
+        case "flip a byte": bytes[bytes.count / 2] ^= 1
+        case "truncated": bytes = bytes.prefix(bytes.count - 20)
+        case "empty": bytes = Data()
+        case "other version":
+            bytes[7] += 1
+            bytes = bytes.dropLast(32) + Data(SHA256.hash(data: bytes.dropLast(32)))
+        default: break
         }
+        try bytes.write(to: URL(filePath: path))
         try await cluster.withLog {
             $0.cacheDirectory = directory
         } _: { log in

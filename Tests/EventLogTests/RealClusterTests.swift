@@ -61,6 +61,20 @@ private func records(_ range: Range<Int>) -> [Domain.Record] {
         }
     }
 
+    @Test func `the retention of a topic is known, and topics that are made keep everything unless told otherwise`() async throws {
+        let prefix = newPrefix(), ever = prefix + "ever", hour = prefix + "hour"
+        try await withLog(prefix) { log in
+            try await log.createTopics([TopicPlan(name: ever, partitions: 1)])
+            #expect(try await log.retention(of: ever) == nil)
+        }
+        var options = KafkaOptions(brokers: broker ?? "", logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+        options.retention = 3_600_000
+        let log = try await KafkaLog.open(options)
+        try await log.createTopics([TopicPlan(name: hour, partitions: 1)])
+        #expect(try await log.retention(of: hour) == 3_600_000)
+        await log.close()
+    }
+
     @Test func `a unit that fails leaves nothing that readers see, and the next goes through`() async throws {
         let prefix = newPrefix(), input = prefix + "in", output = prefix + "out"
         try await withLog(prefix) { log in

@@ -34,7 +34,7 @@ struct Monitor: AsyncParsableCommand {
                 print(await monitor.summary())
                 print("report: \(session.reportPath)")
             }
-            try await RoleRunner(session).run(task, before: before)
+            try await RoleRunner(session).run(task, before: before, isService: false)
         }
     }
 }

@@ -49,7 +49,8 @@ struct ProduceRun: AsyncParsableCommand {
                 try ProduceSettings(reader: reader, project: project)
             }
             let senders = try await Sources(session, source, capture: capture).senders(settings)
-            try await RoleRunner(session).run(ProduceRole(senders: senders, logger: session.logger(.produce)))
+            try await RoleRunner(session).run(
+                ProduceRole(senders: senders, logger: session.logger(.produce)), isService: !settings.once)
         }
     }
 }

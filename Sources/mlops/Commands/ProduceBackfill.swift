@@ -40,7 +40,8 @@ struct ProduceBackfill: AsyncParsableCommand {
             let first = EventTime.parse(from) ?? 0, last = to.flatMap { EventTime.parse($0) } ?? session.wall()
             guard last > first else { throw Failure(.badSettings, "--from \(from) is not in the past") }
             let backfill = try Sources(session, try SourceOptions.parse([])).backfill(source, first..<last, to: to)
-            try await RoleRunner(session).run(ProduceRole(senders: [backfill], logger: session.logger(.produce)))
+            try await RoleRunner(session).run(
+                ProduceRole(senders: [backfill], logger: session.logger(.produce)), isService: false)
         }
     }
 }

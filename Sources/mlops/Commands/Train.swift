@@ -40,7 +40,7 @@ struct Train: AsyncParsableCommand {
                 print(Outcome.text(result))
                 promoted.withLock { $0 = result.verdict.isPromoted }
             }
-            try await RoleRunner(session).run(task, before: tracker.services)
+            try await RoleRunner(session).run(task, before: tracker.services, isService: false)
             if settings.refusal == .fail, !promoted.withLock({ $0 }) { throw ExitStatus.refused.code }
         }
     }

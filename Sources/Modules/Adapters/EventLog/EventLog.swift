@@ -65,11 +65,16 @@ package protocol EventLog: Sendable {
     /// Returns as soon as ``version(of:)`` is no longer `version`, or after `timeout`, by when another process may have
     /// appended something.
     func waitForAppend(to topics: [String], after version: UInt64, timeout: Duration) async
+
+    /// From now on a log that has gone away is waited for, as long as that takes: this process is a service. Before, and
+    /// in commands that end, an operation fails after some time.
+    func keepTrying()
 }
 
 extension EventLog {
     package func retention(of topic: String) async throws -> Int64? { nil }
     package func firstOffset(topic: String, partition: Int) async throws -> Int64 { 0 }
+    package func keepTrying() {}
 }
 
 /// A topic as the project wants it.

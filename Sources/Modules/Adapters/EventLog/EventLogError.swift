@@ -17,6 +17,8 @@ package struct EventLogError: Error, CustomStringConvertible {
         case corrupt(topic: String, partition: Int, offset: Int64)
         /// Another version of this program wrote the log.
         case otherSchema(found: Int, known: Int)
+        /// Topics are missing and the cluster did not create them; names with their partitions.
+        case notCreated(topics: [String])
         /// The cluster refuses a record for its size.
         case recordTooLarge(topic: String, key: String, bytes: Int)
         /// A position that a group remembers lies beyond the end of its partition.
@@ -46,6 +48,15 @@ package struct EventLogError: Error, CustomStringConvertible {
         self.cause = cause
     }
 
+    /// Whether a cluster did not answer, or not for now: it may do so later.
+    package var isOutage: Bool {
+        guard isRetriable else { return false }
+        switch code {
+        case .cluster, .unreachable, .notCreated: return true
+        default: return false
+        }
+    }
+
     /// Wraps whatever a database closure threw.
     init(_ error: any Error, during operation: String) {
         if let known = error as? EventLogError {
@@ -71,6 +82,9 @@ package struct EventLogError: Error, CustomStringConvertible {
                 "the record at \(topic)/\(partition)/\(offset) is damaged; restore the directory from a backup"
             case .otherSchema(let found, let known):
                 "the log has schema \(found), this program knows \(known); use the version of the program that wrote it"
+            case .notCreated(let topics):
+                "\(topics.count) topic\(topics.count == 1 ? " is" : "s are") missing and could not be created: "
+                    + (cause.map { "\($0)" } ?? "no reason was given") + "; create \(topics.joined(separator: ", "))"
             case .recordTooLarge(let topic, let key, let bytes):
                 "the record with key \"\(key)\" has \(bytes) bytes, more than \(topic) takes; raise max.message.bytes of the topic or send less"
             case .positionBeyondEnd(let topic, let partition, let position, let end):

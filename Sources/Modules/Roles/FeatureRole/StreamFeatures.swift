@@ -90,10 +90,14 @@ package actor StreamFeatures {
     /// Processes until the task is cancelled; what is in flight is committed first.
     package func run() async throws {
         try await lease()
-        try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask { try await self.renew() }
-            group.addTask { try await self.follow() }
-            while try await group.next() != nil {}
+        do {
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                group.addTask { try await self.renew() }
+                group.addTask { try await self.follow() }
+                while try await group.next() != nil {}
+            }
+        } catch is CancellationError {
+            // It was told to stop while it waited for records; what it holds is given back all the same.
         }
         // Also when the task has been cancelled: what is given back need not be waited for.
         try await Task { try await self.release() }.value

@@ -10,6 +10,8 @@ final class GroupMember: Sendable {
         var assigned: Set<Int> = []
         /// Whether the group has told this member anything yet.
         var isSettled = false
+        /// Whether the group has been out of reach for so long that it may have given this member's partitions to others.
+        var isOutOfReach = false
         var waiters: [CheckedContinuation<Void, Never>] = []
     }
 
@@ -22,11 +24,13 @@ final class GroupMember: Sendable {
     private final class Shared: Sendable {
         let state = Mutex(State())
         let onRevoke: @Sendable (Set<Int>) -> Void
+        let isExclusive: Bool
         let logger: Logger
         let name: String
 
-        init(name: String, logger: Logger, onRevoke: @escaping @Sendable (Set<Int>) -> Void) {
+        init(name: String, isExclusive: Bool, logger: Logger, onRevoke: @escaping @Sendable (Set<Int>) -> Void) {
             self.name = name
+            self.isExclusive = isExclusive
             self.logger = logger
             self.onRevoke = onRevoke
         }
@@ -38,11 +42,19 @@ final class GroupMember: Sendable {
                 for index in 0..<count { list.pointee.elems[index].offset = Int64(RD_KAFKA_OFFSET_END) }
                 check(KafkaFailure(consuming: rd_kafka_incremental_assign(handle, list)))
                 rd_kafka_pause_partitions(handle, list)
-                state.withLock { $0.assigned.formUnion(partitions) }
+                state.withLock { state in
+                    state.assigned.formUnion(partitions)
+                    state.isOutOfReach = false
+                }
             } else {
-                state.withLock { $0.assigned.subtract(partitions) }
+                let isOutOfReach = rd_kafka_assignment_lost(handle) != 0
+                state.withLock { state in
+                    state.assigned.subtract(partitions)
+                    state.isOutOfReach = isOutOfReach
+                }
                 // The next owner must find finished work: what is being committed is waited for before the partition goes.
-                onRevoke(partitions)
+                // Of an exclusive group hardly anybody has taken over; who has fences this one's producer.
+                if !(isOutOfReach && isExclusive) { onRevoke(partitions) }
                 check(KafkaFailure(consuming: rd_kafka_incremental_unassign(handle, list)))
             }
             settle()
@@ -67,8 +79,11 @@ final class GroupMember: Sendable {
         }
     }
 
-    /// - Parameter onRevoke: Called on a thread of this member, which it may hold for a while, before partitions go.
-    init(_ options: KafkaOptions, group: String, topic: String, onRevoke: @escaping @Sendable (Set<Int>) -> Void) throws {
+    /// - Parameters:
+    ///   - isExclusive: Whether one member does all the work, see ``KafkaOptions/exclusiveGroups``.
+    ///   - onRevoke: Called on a thread of this member, which it may hold for a while, before partitions go.
+    init(_ options: KafkaOptions, group: String, topic: String, isExclusive: Bool, onRevoke: @escaping @Sendable (Set<Int>) -> Void) throws
+    {
         let session = Int(options.sessionTimeout.wholeMilliseconds)
         let properties = KafkaProperties(options).with([
             ("group.id", group), ("partition.assignment.strategy", "cooperative-sticky"), ("enable.auto.commit", "false"),
@@ -76,7 +91,7 @@ final class GroupMember: Sendable {
             ("max.poll.interval.ms", "\(max(300_000, session))"), ("allow.auto.create.topics", "false"),
             ("queued.max.messages.kbytes", "1"), ("statistics.interval.ms", "0"),
         ])
-        let shared = Shared(name: group, logger: options.logger, onRevoke: onRevoke)
+        let shared = Shared(name: group, isExclusive: isExclusive, logger: options.logger, onRevoke: onRevoke)
         let handle = try KafkaHandle(
             .consumer, properties, logger: options.logger,
             callbacks: .init(rebalance: { shared.rebalance($0, isAssignment: $1, $2) }))
@@ -112,6 +127,9 @@ final class GroupMember: Sendable {
         alarm.cancel()
         return shared.state.withLock { $0.assigned }
     }
+
+    /// Whether what this member had is still its own as far as anybody has told it.
+    var mayKeep: Bool { shared.state.withLock { $0.isOutOfReach } }
 
     func has(_ partition: Int) -> Bool { shared.state.withLock { $0.assigned.contains(partition) } }
 

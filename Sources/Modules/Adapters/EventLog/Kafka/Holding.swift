@@ -9,7 +9,7 @@ final class Holding: Sendable {
     /// Of the changelog and, with the partition, of the transactional identifier.
     let group: String
     private let options: KafkaOptions
-    private let statistics: @Sendable (String) -> Void
+    private let metrics: KafkaMetrics
     private let producer: Mutex<TransactionalProducer>
     private let lost = Atomic(false)
     /// The state as it was last committed; `nil` until somebody has asked for it, and while a unit is in doubt.
@@ -23,15 +23,15 @@ final class Holding: Sendable {
     var changelog: String { group + ".changelog" }
 
     init(
-        _ lease: Lease, member: GroupMember, group: String, options: KafkaOptions, statistics: @escaping @Sendable (String) -> Void
+        _ lease: Lease, member: GroupMember, group: String, options: KafkaOptions, metrics: KafkaMetrics
     ) throws {
         self.lease = lease
         self.member = member
         self.group = group
         self.options = options
-        self.statistics = statistics
+        self.metrics = metrics
         producer = Mutex(
-            try TransactionalProducer(options, identifier: "\(group)-\(lease.topic)-\(lease.partition)", statistics: statistics))
+            try TransactionalProducer(options, identifier: "\(group)-\(lease.topic)-\(lease.partition)") { metrics.note(statistics: $0) })
     }
 
     /// Fences earlier owners and ends what they left open.
@@ -75,9 +75,11 @@ final class Holding: Sendable {
     /// What passes by itself is waited for. When the producer cannot go on, another fences it, and the changelog says whether the unit
     /// has been written: each unit leaves a mark there. After an error that may be unknown; the next call finds it out first, and
     /// whoever goes on goes by ``saved(_:restore:)``.
-    /// - Parameter restore: Reads the changelog.
+    /// - Parameters:
+    ///   - patience: How long that may take; `nil` for as long as it takes.
+    ///   - restore: Reads the changelog.
     func commit(
-        _ unit: LogUnit, patience: Duration, restore: @escaping @Sendable () async throws -> ChangelogImage
+        _ unit: LogUnit, patience: Duration?, restore: @escaping @Sendable () async throws -> ChangelogImage
     ) async throws {
         try await inTurn { [self] in
             do { try await write(unit, patience, restore) } catch let failure as KafkaFailure {
@@ -88,7 +90,7 @@ final class Holding: Sendable {
         }
     }
 
-    private func write(_ unit: LogUnit, _ patience: Duration, _ restore: () async throws -> ChangelogImage) async throws {
+    private func write(_ unit: LogUnit, _ patience: Duration?, _ restore: () async throws -> ChangelogImage) async throws {
         let mark = Changelog.newMark(of: lease), changes = Changelog.records(of: unit) + [mark]
         let parts =
             unit.outputs.filter { !$0.records.isEmpty }
@@ -98,9 +100,17 @@ final class Holding: Sendable {
         var hasSettled = false
         while true {
             guard !isLost else { throw fenced() }
-            if let now = try await settle(restore) {
-                hasSettled = true
-                if now.holds([mark]) { return }
+            do {
+                if let now = try await settle(restore) {
+                    hasSettled = true
+                    if now.holds([mark]) { return }
+                }
+            } catch let failure as KafkaFailure {
+                // A service waits until the cluster answers.
+                guard patience == nil, failure.isRetriable, !failure.isFenced else { throw failure }
+                metrics.note(isReachable: false)
+                try await Task.sleep(for: .milliseconds(200))
+                continue
             }
             do {
                 let last = try await current.commit(parts, offsets: unit.offsets) { [member] in member.metadata() }
@@ -110,10 +120,11 @@ final class Holding: Sendable {
                 }
                 return
             } catch let failure as KafkaFailure {
+                if failure.isRetriable { metrics.note(isReachable: false) }
                 if current.isSpent { isInDoubt.store(true, ordering: .sequentiallyConsistent) }
                 let isWorthIt = failure.isRetriable || failure.isFatal || failure.requiresAbort
                 // A step that has used up the patience leaves time for its outcome to be found out.
-                let hasTime = clock.now - start < patience || (current.isSpent && !hasSettled)
+                let hasTime = patience.map { clock.now - start < $0 } ?? true || (current.isSpent && !hasSettled)
                 guard isWorthIt, !failure.isFenced, hasTime else { throw failure }
                 options.logger.warning(
                     "a unit is written again unless it is there",
@@ -156,7 +167,7 @@ final class Holding: Sendable {
     }
 
     private func replaceProducer() async throws {
-        let next = try TransactionalProducer(options, identifier: identifier, statistics: statistics)
+        let next = try TransactionalProducer(options, identifier: identifier) { [metrics] in metrics.note(statistics: $0) }
         let ended = producer.withLock { current in
             defer { current = next }
             return current

@@ -8,7 +8,7 @@ extension KafkaLog {
     package func acquire(
         group: String, topic: String, partition: Int, owner: String, now: EventTime.Milliseconds, timeToLive: Int64
     ) async throws -> Lease? {
-        try await told("lease of \(topic)/\(partition)") {
+        try await answered("lease of \(topic)/\(partition)") {
             let partitions = try await admin.partitions(of: topic)
             guard partition < partitions else { throw EventLogError(.unknownTopic("\(topic)/\(partition)"), during: "lease") }
             let isExclusive = options.isExclusive(group)
@@ -29,7 +29,7 @@ extension KafkaLog {
     }
 
     package func savedState(group: String, partition: Int) async throws -> SavedState {
-        try await told("saved state of \(group)") {
+        try await answered("saved state of \(group)") {
             guard let holding = await leases.holding(group: group, partition: partition) else {
                 return try await restore(group, partition).saved
             }
@@ -54,7 +54,7 @@ extension KafkaLog {
             let code = EventLogError.Code.fenced(group: lease.group, topic: lease.topic, partition: lease.partition)
             throw EventLogError(code, during: "commit of \(unit.group)")
         }
-        try await holding.commit(unit, patience: options.patience) { [self] in try await restore(unit.group, unit.partition) }
+        try await holding.commit(unit, patience: patience) { [self] in try await restore(unit.group, unit.partition) }
     }
 
     /// Without a lease there is no one to fence: outputs, then state, then positions, each at least once.
@@ -67,7 +67,8 @@ extension KafkaLog {
             try await append(
                 Changelog.records(of: changes), to: Changelog.topic(of: unit.group, prefix: options.topicPrefix), partition: unit.partition)
         }
-        if !unit.offsets.isEmpty { try await groups.commit(group: unit.group, unit.offsets) }
+        guard !unit.offsets.isEmpty else { return }
+        try await answered("commit of \(unit.group)") { try await groups.commit(group: unit.group, unit.offsets) }
     }
 
     private func noteLag(_ unit: LogUnit, _ lease: Lease) async {

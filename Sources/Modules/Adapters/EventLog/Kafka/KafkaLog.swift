@@ -25,6 +25,7 @@ package final class KafkaLog: EventLog {
     private let ends = Mutex<[Place: Int64]>([:])
     /// Names the cluster in copies of states.
     let cluster: String
+    private let isService = Atomic(false)
 
     private init(_ options: KafkaOptions, admin: KafkaAdmin, cluster: String) throws {
         let metrics = KafkaMetrics(), signal = AppendSignal()
@@ -34,7 +35,7 @@ package final class KafkaLog: EventLog {
         self.cluster = cluster
         self.metrics = metrics
         self.signal = signal
-        leases = LeaseBook(options, admin: admin, statistics: statistics)
+        leases = LeaseBook(options, admin: admin, metrics: metrics)
         groups = GroupOffsets(options)
         producer = try KafkaProducer(options, statistics: statistics)
         readers = ReaderPool(options, statistics: statistics) { signal.raise([$0]) }
@@ -43,6 +44,8 @@ package final class KafkaLog: EventLog {
     /// Connects to a cluster.
     /// - Throws: `unreachable` when no broker answers within the patience of the options; `badKafkaSetting`.
     package static func open(_ options: KafkaOptions) async throws -> KafkaLog {
+        let areLimited = AllocatorArenas.areLimited
+        options.logger.debug("allocator set up", metadata: ["few_arenas": "\(areLimited)"])
         let admin = try KafkaAdmin(options)
         do {
             try await admin.waitForBroker(options.patience)
@@ -68,21 +71,23 @@ package final class KafkaLog: EventLog {
 
     /// The cluster's topics; which of them are compacted is not asked.
     package func topics() async throws -> [TopicPlan] {
-        try await told("list topics") {
+        try await answered("list topics") {
             try await admin.partitions().map { TopicPlan(name: $0, partitions: $1) }.sorted { $0.name < $1.name }
         }
     }
 
     package func retention(of topic: String) async throws -> Int64? { try await admin.retention(of: topic) }
 
-    package func partitions(of topic: String) async throws -> Int { try await admin.partitions(of: topic) }
+    package func partitions(of topic: String) async throws -> Int {
+        try await answered("find topic") { try await admin.partitions(of: topic) }
+    }
 
     package func firstOffset(topic: String, partition: Int) async throws -> Int64 {
         try await told("first offset of \(topic)") { try await admin.offsets(topic: topic, partition: partition).lowerBound }
     }
 
     package func endOffset(topic: String, partition: Int) async throws -> Int64 {
-        let end = try await told("end offset of \(topic)") { try await admin.offsets(topic: topic, partition: partition).upperBound }
+        let end = try await answered("end offset of \(topic)") { try await admin.offsets(topic: topic, partition: partition).upperBound }
         ends.withLock { $0[Place(topic: topic, partition: partition)] = end }
         return end
     }
@@ -94,7 +99,7 @@ package final class KafkaLog: EventLog {
     }
 
     package func committed(group: String, topic: String, partition: Int) async throws -> Int64 {
-        try await told("committed offset of \(group)") {
+        try await answered("committed offset of \(group)") {
             try await groups.committed(group: group, topic: topic, partition: partition)
         }
     }
@@ -113,7 +118,7 @@ package final class KafkaLog: EventLog {
     package func read(topic: String, partition: Int, from: Int64, limit: Int) async throws -> RecordBatch {
         let place = Place(topic: topic, partition: partition)
         let knownEnd = ends.withLock { $0[place] ?? 0 }
-        return try await told("read \(topic)/\(partition)") {
+        return try await answered("read \(topic)/\(partition)") {
             do {
                 return try await readers.read(topic: topic, partition: partition, from: from, limit: limit, knownEnd: knownEnd)
             } catch is PartitionCursor.OutOfRange {
@@ -124,16 +129,21 @@ package final class KafkaLog: EventLog {
                         .positionBeyondEnd(topic: topic, partition: partition, position: from, end: range.upperBound),
                         during: "read \(topic)/\(partition)")
                 }
-                if from > 0, from < range.lowerBound {
-                    metrics.note(removed: range.lowerBound - from, topic: topic, partition: partition)
-                    options.logger.error(
-                        "records were removed before they were read: raise the topic's retention",
-                        metadata: ["topic": "\(topic)", "partition": "\(partition)", "offsets": "\(from)..<\(range.lowerBound)"])
-                }
+                if from < range.lowerBound { tell(removed: from..<range.lowerBound, of: place) }
                 return try await readers.read(
                     topic: topic, partition: partition, from: max(from, range.lowerBound), limit: limit, knownEnd: range.upperBound)
             }
         }
+    }
+
+    /// A reader that begins has lost nothing that was its own, but its results may need what it cannot see.
+    private func tell(removed offsets: Range<Int64>, of place: Place) {
+        let metadata: Logger.Metadata = ["topic": "\(place.topic)", "partition": "\(place.partition)", "offsets": "\(offsets)"]
+        guard offsets.lowerBound > 0 else {
+            return options.logger.notice("the topic no longer has its beginning: it is read from what is left", metadata: metadata)
+        }
+        metrics.note(removed: Int64(offsets.count), topic: place.topic, partition: place.partition)
+        options.logger.error("records were removed before they were read: raise the topic's retention", metadata: metadata)
     }
 
     package func version(of topics: [String]) -> UInt64 { signal.version(of: topics) }
@@ -147,6 +157,11 @@ package final class KafkaLog: EventLog {
 
     func raise(_ topics: some Sequence<String>) { signal.raise(topics) }
 
+    package func keepTrying() { isService.store(true, ordering: .releasing) }
+
+    /// How long a commit may take; `nil` for as long as it takes.
+    var patience: Duration? { isService.load(ordering: .acquiring) ? nil : options.patience }
+
     /// Gives the library's failures the operation they happened in, and tells the metrics whether the cluster answers.
     func told<T>(_ operation: String, _ body: () async throws -> T) async throws -> T {
         do {
@@ -156,6 +171,34 @@ package final class KafkaLog: EventLog {
         } catch let failure as KafkaFailure {
             metrics.note(isReachable: !failure.isRetriable)
             throw EventLogError(failure, during: operation)
+        } catch let error as EventLogError {
+            if error.isOutage { metrics.note(isReachable: false) }
+            throw error
         }
+    }
+
+    /// The same for what may be asked again: a service asks until the cluster answers or the task is cancelled.
+    func answered<T>(_ operation: String, _ body: () async throws -> T) async throws -> T {
+        let clock = ContinuousClock(), start = clock.now
+        var delay = Duration.milliseconds(100), failures = 0
+        while true {
+            do {
+                let value = try await told(operation, body)
+                if failures > 0 { tell("the cluster answers again", .notice, operation, clock.now - start, nil) }
+                return value
+            } catch let error as EventLogError {
+                guard error.isOutage, isService.load(ordering: .acquiring) else { throw error }
+                tell("the cluster does not answer: trying again", failures == 0 ? .warning : .debug, operation, clock.now - start, error)
+                failures += 1
+            }
+            try await Task.sleep(for: delay)
+            delay = min(delay * 2, .seconds(2))
+        }
+    }
+
+    private func tell(_ text: Logger.Message, _ level: Logger.Level, _ operation: String, _ time: Duration, _ error: EventLogError?) {
+        var metadata: Logger.Metadata = ["operation": "\(operation)", "seconds": "\(Int(time.seconds))"]
+        if let error { metadata["error"] = "\(error)" }
+        options.logger.log(level: level, text, metadata: metadata)
     }
 }

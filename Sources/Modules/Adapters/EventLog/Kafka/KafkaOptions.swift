@@ -91,17 +91,22 @@ struct KafkaProperties: Sendable {
     var forReader: KafkaProperties {
         with([
             ("enable.partition.eof", "true"), ("isolation.level", "read_committed"), ("auto.offset.reset", "error"),
-            ("queued.min.messages", "10000"), ("queued.max.messages.kbytes", "4096"), ("fetch.wait.max.ms", "100"),
-            ("fetch.error.backoff.ms", "100"),
+            ("queued.min.messages", "10000"), ("queued.max.messages.kbytes", "2048"), ("fetch.wait.max.ms", "100"),
+            ("fetch.error.backoff.ms", "100"), ("fetch.queue.backoff.ms", "5"),
         ])
     }
+
+    /// What only some releases of the library know.
+    private static let newer: Set<String> = ["fetch.queue.backoff.ms"]
 
     /// - Returns: A configuration that the caller owns.
     func makeConfiguration() throws -> OpaquePointer {
         guard let configuration = rd_kafka_conf_new() else { throw EventLogError(.storage, during: "open \(brokers)") }
         var reason = [CChar](repeating: 0, count: 512)
         for (name, value) in values {
-            guard rd_kafka_conf_set(configuration, name, value, &reason, reason.count) == RD_KAFKA_CONF_OK else {
+            let result = rd_kafka_conf_set(configuration, name, value, &reason, reason.count)
+            if result == RD_KAFKA_CONF_UNKNOWN, Self.newer.contains(name) { continue }
+            guard result == RD_KAFKA_CONF_OK else {
                 rd_kafka_conf_destroy(configuration)
                 throw EventLogError(.badKafkaSetting(Self.text(reason)), during: "open \(brokers)")
             }

@@ -25,16 +25,16 @@ actor LeaseBook {
 
     private let options: KafkaOptions
     private let admin: KafkaAdmin
-    private let statistics: @Sendable (String) -> Void
+    private let metrics: KafkaMetrics
     private var members: [MemberKey: Membership] = [:]
     private var holdings: [Key: Holding] = [:]
     private var opening: [Key: Task<Holding, any Error>] = [:]
     private var epoch: Int64 = 0
 
-    init(_ options: KafkaOptions, admin: KafkaAdmin, statistics: @escaping @Sendable (String) -> Void) {
+    init(_ options: KafkaOptions, admin: KafkaAdmin, metrics: KafkaMetrics) {
         self.options = options
         self.admin = admin
-        self.statistics = statistics
+        self.metrics = metrics
     }
 
     /// See ``EventLog/acquire(group:topic:partition:owner:now:timeToLive:)``. The group decides; the first question waits for
@@ -46,6 +46,7 @@ actor LeaseBook {
         let member = membership.member
         let assigned = await member.assigned()
         guard assigned.contains(partition) else {
+            if member.mayKeep, let holding = holdings[key], !holding.isLost, holding.member === member { return holding.lease }
             drop(key)
             if assigned.isEmpty, !options.isExclusive(group) { try await checkNeed(memberKey, partitionsOf: shared) }
             return nil
@@ -59,10 +60,10 @@ actor LeaseBook {
         } else {
             epoch += 1
             let lease = Lease(group: group, topic: topic, partition: partition, owner: owner, epoch: epoch)
-            task = Task { [options, statistics] in
+            task = Task { [options, metrics] in
                 let holding = try Holding(
                     lease, member: member, group: Changelog.identifier(of: group, prefix: options.topicPrefix), options: options,
-                    statistics: statistics)
+                    metrics: metrics)
                 do { try await holding.begin() } catch {
                     holding.close()
                     throw error
@@ -131,7 +132,7 @@ actor LeaseBook {
         let open = OpenHoldings()
         let member = try GroupMember(
             options, group: Changelog.identifier(of: key.group, prefix: options.topicPrefix), topic: shared,
-            onRevoke: { open.lose($0) })
+            isExclusive: options.isExclusive(key.group), onRevoke: { open.lose($0) })
         let membership = Membership(member: member, open: open)
         members[key] = membership
         return membership

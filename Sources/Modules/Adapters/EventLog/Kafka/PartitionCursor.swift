@@ -3,7 +3,8 @@ import Synchronization
 
 /// One partition being read ahead from some offset on. Used by one reader at a time.
 ///
-/// The library fetches into a bounded queue of the partition and stops fetching while it is full.
+/// The library fetches into a bounded queue of the partition and stops fetching while it is full. Whether it still is, its
+/// thread asks once a second by itself; ``FetchWaker`` makes it ask sooner.
 final class PartitionCursor: @unchecked Sendable {
     /// The reader asked for an offset that the partition does not have.
     struct OutOfRange: Error { let offset: Int64 }
@@ -19,14 +20,23 @@ final class PartitionCursor: @unchecked Sendable {
     private let queue: OpaquePointer
     private let topicPointer: OpaquePointer
     private let signal: QueueSignal
+    private let waker: FetchWaker
+    /// Records taken since the fetching thread was last woken.
+    private var taken = 0
+
+    /// Half of what the library keeps ahead at least, see `queued.min.messages`.
+    private static let wakeEvery = 5_000
     private var messages = [UnsafeMutablePointer<rd_kafka_message_t>?](repeating: nil, count: 1_024)
 
     /// Starts fetching; blocks for a moment.
     /// - Parameter onArrival: Called from a thread of the library when the empty queue has received something.
-    init(_ handle: KafkaHandle, topic: String, partition: Int, from: Int64, onArrival: @escaping @Sendable () -> Void) throws {
+    init(
+        _ handle: KafkaHandle, topic: String, partition: Int, from: Int64, waker: FetchWaker, onArrival: @escaping @Sendable () -> Void
+    ) throws {
         self.topic = topic
         self.partition = partition
         next = from
+        self.waker = waker
         topicPointer = try handle.topic(topic)
         guard let queue = rd_kafka_queue_new(handle.pointer) else { throw KafkaFailure(RD_KAFKA_RESP_ERR__FAIL) }
         self.queue = queue
@@ -60,9 +70,14 @@ final class PartitionCursor: @unchecked Sendable {
         let clock = ContinuousClock()
         var heard = clock.now
         while run.count < limit {
-            let taken = try take(limit - run.count, into: &run)
-            if taken > 0 {
+            let count = try take(limit - run.count, into: &run)
+            if count > 0 {
                 heard = clock.now
+                taken += count
+                if taken >= Self.wakeEvery {
+                    taken = 0
+                    waker.wake()
+                }
                 continue
             }
             if end >= next, next >= knownEnd { break }
@@ -111,6 +126,34 @@ final class PartitionCursor: @unchecked Sendable {
         }
         if let failure { throw failure }
         return count
+    }
+}
+
+/// Wakes the thread of the library that fetches a partition.
+///
+/// A question to the partition's leader passes through that thread, which then also looks at its queues; the answer is of no
+/// interest. From 2.2 on the library has `fetch.queue.backoff.ms` instead, see ``KafkaProperties/forReader``.
+final class FetchWaker: Sendable {
+    private let handle: KafkaHandle
+    private let thread: BlockingThread
+    private let topic: String
+    private let partition: Int32
+    private let isAsking = Atomic(false)
+
+    init(_ handle: KafkaHandle, _ thread: BlockingThread, topic: String, partition: Int) {
+        self.handle = handle
+        self.thread = thread
+        self.topic = topic
+        self.partition = Int32(clamping: partition)
+    }
+
+    func wake() {
+        guard !isAsking.exchange(true, ordering: .acquiringAndReleasing) else { return }
+        thread.enqueue { [self] in
+            isAsking.store(false, ordering: .releasing)
+            var low: Int64 = 0, high: Int64 = 0
+            _ = rd_kafka_query_watermark_offsets(handle.pointer, topic, partition, &low, &high, 1_000)
+        }
     }
 }
 

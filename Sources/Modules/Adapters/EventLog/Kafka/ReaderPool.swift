@@ -75,7 +75,8 @@ actor ReaderPool {
         do {
             let cursor = try await lane.thread.run {
                 replaced?.stop()
-                return try PartitionCursor(lane.handle, topic: topic, partition: partition, from: from) { onArrival(topic) }
+                let waker = FetchWaker(lane.handle, lane.thread, topic: topic, partition: partition)
+                return try PartitionCursor(lane.handle, topic: topic, partition: partition, from: from, waker: waker) { onArrival(topic) }
             }
             return (slot, cursor)
         } catch {

@@ -5,16 +5,19 @@ import Foundation
 /// A copy of a group's state in a file, which spares a restart the reading of the changelog.
 ///
 /// It counts only when it belongs to the same cluster and nothing was written to the changelog after it. The bytes:
-/// `MLOPSST1 · position i64 · stamp · count u32 · (key · value)… · SHA-256 of all before`, where stamp, key and value are a
-/// length u32 and bytes; integers are little-endian.
+/// `MLOPSST · version · position i64 · stamp · count u32 · (key · value)… · SHA-256 of all before`, where stamp, key and value are a
+/// length u32 and bytes, the version one digit; integers are little-endian.
 struct StateCache: Sendable {
     enum Unusable: Error, CustomStringConvertible, Equatable {
         case corrupt(String)
+        case otherVersion(String, found: UInt8)
         case otherCluster
 
         var description: String {
             switch self {
             case .corrupt(let path): "\(path) is damaged"
+            case .otherVersion(let path, let found):
+                "\(path) was written by a program of state version \(Unicode.Scalar(found)), this one has \(Unicode.Scalar(StateCache.version))"
             case .otherCluster: "the copy belongs to another cluster or topic"
             }
         }
@@ -24,12 +27,13 @@ struct StateCache: Sendable {
     /// Names the cluster and the changelog.
     let stamp: String
 
-    private static let magic = Array("MLOPSST1".utf8)
+    private static let magic = Array("MLOPSST".utf8)
+    private static let version = UInt8(ascii: "1")
 
     func path(group: String, partition: Int) -> String { "\(directory)/\(group)-\(partition).state" }
 
     func write(_ image: ChangelogImage, group: String, partition: Int) throws {
-        var bytes = Self.magic
+        var bytes = Self.magic + [Self.version]
         append(image.position, to: &bytes)
         append(Array(stamp.utf8), to: &bytes)
         append(UInt32(image.entries.count), to: &bytes)
@@ -50,7 +54,8 @@ struct StateCache: Sendable {
             SHA256.hash(data: data.dropLast(32)) == data.suffix(32)
         else { throw Unusable.corrupt(path) }
         return try data.dropLast(32).withUnsafeBytes { bytes in
-            var at = Self.magic.count
+            var at = Self.magic.count + 1
+            guard bytes[at - 1] == Self.version else { throw Unusable.otherVersion(path, found: bytes[at - 1]) }
             guard let position = BatchCodec.read(Int64.self, bytes, &at), let stamp = Self.take(bytes, &at),
                 let count = BatchCodec.read(UInt32.self, bytes, &at)
             else { throw Unusable.corrupt(path) }

@@ -27,9 +27,14 @@ extension KafkaAdmin {
     }
 
     private func create(_ plans: [TopicPlan], options: KafkaOptions) async throws {
-        let results = try await ask("create topics") { try Self.request(plans, options, $0) }
-        for (name, code, reason) in results where code != RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS.rawValue {
-            throw EventLogError(KafkaFailure(rd_kafka_resp_err_t(rawValue: code), "\(name): \(reason)"), during: "create topics")
+        let results: [(String, Int32, String)]
+        do { results = try await ask("create topics") { try Self.request(plans, options, $0) } } catch let error as EventLogError {
+            throw Self.notCreated(plans, error.cause, isRetriable: error.isRetriable)
+        }
+        let refused = results.filter { $0.1 != RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS.rawValue }
+        if let (name, code, reason) = refused.first {
+            let failure = KafkaFailure(rd_kafka_resp_err_t(rawValue: code), "\(name): \(reason)"), names = Set(refused.map(\.0))
+            throw Self.notCreated(plans.filter { names.contains($0.name) }, failure, isRetriable: failure.isRetriable)
         }
         // Two processes that start at once may both create: the other's topic counts, if it is the same.
         let names = plans.map(\.name)
@@ -50,6 +55,11 @@ extension KafkaAdmin {
             try await Task.sleep(for: .milliseconds(100))
         }
         options.logger.info("topics created", metadata: ["topics": "\(names.joined(separator: " "))"])
+    }
+
+    private static func notCreated(_ plans: [TopicPlan], _ cause: (any Error)?, isRetriable: Bool) -> EventLogError {
+        let topics = plans.map { "\($0.name) (\(describe($0.partitions))\($0.isCompacted ? ", compacted" : ""))" }
+        return EventLogError(.notCreated(topics: topics), during: "create topics", isRetriable: isRetriable, cause: cause)
     }
 
     /// - Returns: Name, code and reason of each topic that was not created.
@@ -106,9 +116,7 @@ extension KafkaAdmin {
                         wanted: "cleanup.policy=\(plan.isCompacted ? "compact" : "delete"); set it with kafka-configs"),
                     during: "create topics")
             }
-            if !plan.isCompacted, options.retention < 0, let kept = configs[plan.name]?["retention.ms"].flatMap(Int64.init), kept >= 0,
-                configs[plan.name]?["message.timestamp.type"] != "LogAppendTime"
-            {
+            if !plan.isCompacted, options.retention < 0, let kept = configs[plan.name].flatMap(Self.retention) {
                 options.logger.warning(
                     "old events will be deleted as soon as they are replayed: retention goes by event time",
                     metadata: ["topic": "\(plan.name)", "retention.ms": "\(kept)"])
@@ -125,7 +133,12 @@ extension KafkaAdmin {
         } catch is EventLogError {
             return nil
         }
-        guard let configs, configs["message.timestamp.type"] != "LogAppendTime", configs["cleanup.policy"] != "compact" else { return nil }
+        return configs.flatMap(Self.retention)
+    }
+
+    /// What a topic's configuration says of it; `nil` for ever, and by the time of coming.
+    static func retention(_ configs: [String: String]) -> Int64? {
+        guard configs["message.timestamp.type"] != "LogAppendTime", configs["cleanup.policy"] != "compact" else { return nil }
         return configs["retention.ms"].flatMap(Int64.init).flatMap { $0 < 0 ? nil : $0 }
     }
 

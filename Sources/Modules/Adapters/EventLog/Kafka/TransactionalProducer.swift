@@ -27,6 +27,8 @@ final class TransactionalProducer: Sendable {
     init(_ options: KafkaOptions, identifier: String, statistics: (@Sendable (String) -> Void)?) throws {
         let properties = KafkaProperties(options).forProducer.with([
             ("transactional.id", identifier), ("transaction.timeout.ms", "60000"),
+            // The commit sends what waits, so a unit's records for a partition leave in one request where they fit in one.
+            ("linger.ms", "50"),
         ])
         let handle = try KafkaHandle(.producer, properties, logger: options.logger, callbacks: .init(statistics: statistics))
         self.handle = handle
