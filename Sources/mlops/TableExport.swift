@@ -16,7 +16,8 @@ enum TableExport {
         switch TableFile.Format(path: path) {
         case .parquet:
             // The library holds every column of a row group at once: smaller groups, a fraction of the memory.
-            let writer = try ParquetWriter(path: path, columns: table.columns.map { ($0.name, $0.type) }, rowGroupRows: 16_384)
+            let writer = try ParquetWriter(
+                path: path, columns: table.columns.map { ($0.name, $0.type) }, rowGroupRows: 16_384, isParallel: true)
             try writer.write(table)
             try writer.close()
         case .csv:

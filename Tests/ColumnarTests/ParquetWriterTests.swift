@@ -1,5 +1,6 @@
 import Columnar
 import Domain
+import Foundation
 import Table
 import Testing
 
@@ -44,6 +45,35 @@ import Testing
         try writer.close()
         #expect(folder.entries == ["a.parquet"])
         #expect(try ParquetReader(path: folder.path + "/a.parquet").readAll() == Table.concatenated([table, table]))
+    }
+
+    @Test func `columns encoded side by side give the same file`() throws {
+        let folder = try TemporaryFolder(), rows = 5_000
+        let table = try Table(
+            (0..<20).map { column in Column("c\(column)", .double((0..<rows).map { Double($0 &* (column + 7) % 997) / 8 })) })
+        for (name, isParallel) in [("a", false), ("b", true)] {
+            let writer = try ParquetWriter(
+                path: folder.path + "/\(name).parquet", columns: table.columns.map { ($0.name, $0.type) }, rowGroupRows: 1_000,
+                isParallel: isParallel)
+            try writer.write(table)
+            try writer.close()
+        }
+        let files = try ["a", "b"].map { try Data(contentsOf: URL(filePath: folder.path + "/\($0).parquet")) }
+        #expect(files[0] == files[1])
+        #expect(try ParquetReader(path: folder.path + "/b.parquet").readAll() == table)
+    }
+
+    @Test func `numbers that repeat are written once, others as they are`() throws {
+        let rows = 10_000
+        func size(_ value: (Int) -> Double) throws -> Int {
+            let table = try Table([Column("d", .double((0..<rows).map(value)))])
+            let bytes = try ParquetWriter.bytes(of: table, named: "m", compression: .none)
+            #expect(try ParquetReader(bytes: bytes, named: "m").readAll() == table)
+            return bytes.count
+        }
+        // Two bits a number, and eight bytes; a dictionary of different numbers would come on top of its own references.
+        #expect(try size { Double($0 % 3) } < rows)
+        #expect(try (rows * 8..<rows * 9).contains(size { Double($0) }))
     }
 
     @Test func `rows of other columns are refused`() throws {

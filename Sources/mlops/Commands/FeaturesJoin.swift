@@ -1,11 +1,13 @@
 import ArgumentParser
 import Columnar
+import Dispatch
 import Domain
 import Expressions
 import FeatureStore
 import Features
 import Foundation
 import Settings
+import Synchronization
 import Table
 
 /// Features as they were known at the times of a spine.
@@ -59,10 +61,10 @@ struct FeaturesJoin: AsyncParsableCommand {
             guard !files.isEmpty || !wanted.isEmpty else { throw Failure(.badSettings, "name what to join: --views or --view") }
             let limits = try TimeLimits(ttl, views: wanted.map(\.view) + files.map(\.name))
             let begun = ContinuousClock.now
-            let spineRows = try TableFile.reader(path: spine).readAll()
+            let tables = try Self.read([spine] + files.map(\.value)), spineRows = tables[0]
             var joined: [PointInTimeView] = []
             if !wanted.isEmpty { joined += try await fromProject(wanted, limits) }
-            for (name, path) in files { joined.append(try fromFile(name, path, limits)) }
+            for ((name, _), rows) in zip(files, tables.dropFirst()) { joined.append(try fromFile(name, rows, limits)) }
             let read = ContinuousClock.now
             let table = try PointInTimeJoin.join(spine: spineRows, time: time, views: joined, knowledgeTime: knowledgeTime)
             let alone = ContinuousClock.now - read
@@ -88,8 +90,20 @@ struct FeaturesJoin: AsyncParsableCommand {
         return joined
     }
 
-    private func fromFile(_ name: String, _ path: String, _ limits: TimeLimits) throws -> PointInTimeView {
-        let rows = try TableFile.reader(path: path).readAll()
+    /// The rows of files, read side by side.
+    private static func read(_ paths: [String]) throws -> [Table] {
+        let results = Mutex([Result<Table, ColumnarError>?](repeating: nil, count: paths.count))
+        DispatchQueue.concurrentPerform(iterations: paths.count) { place in
+            let result = Result { () throws(ColumnarError) in
+                // In one piece, so that nothing is put together afterwards.
+                try TableFile.reader(path: paths[place], options: ReadOptions(batchRows: 1 << 20)).readAll()
+            }
+            results.withLock { $0[place] = result }
+        }
+        return try results.withLock { try $0.compactMap { try $0?.get() } }
+    }
+
+    private func fromFile(_ name: String, _ rows: Table, _ limits: TimeLimits) throws -> PointInTimeView {
         let key = entity?.split(separator: ",").map(String.init) ?? []
         guard !key.isEmpty else { throw Failure(.badSettings, "a view in a file needs --entity: the columns that name the entity") }
         return PointInTimeView(

@@ -53,7 +53,7 @@ enum ArrowExport {
 
     private static func array(_ column: Column) -> ArrowArray {
         let owner = Owner()
-        let validity = column.nulls.map { owner.bits($0.map { !$0 }) }
+        let validity = column.nulls.map { owner.bits($0, inverted: true) }
         let buffers: [UnsafeRawPointer?] =
             switch column.values {
             case .bool(let values): [validity, owner.bits(values)]
@@ -96,10 +96,16 @@ enum ArrowExport {
             copy(Array(text.utf8CString)).assumingMemoryBound(to: CChar.self)
         }
 
-        func bits(_ flags: [Bool]) -> UnsafeRawPointer {
-            var bytes = [UInt8](repeating: 0, count: (flags.count + 7) / 8)
-            for (index, flag) in flags.enumerated() where flag { bytes[index >> 3] |= 1 << (index & 7) }
-            return copy(bytes)
+        func bits(_ flags: [Bool], inverted: Bool = false) -> UnsafeRawPointer {
+            let allocation = allocate((flags.count + 7) / 8)
+            flags.withUnsafeBufferPointer { flags in
+                for byte in 0..<(flags.count + 7) / 8 {
+                    var bits: UInt8 = 0
+                    for place in byte * 8..<min(byte * 8 + 8, flags.count) where flags[place] != inverted { bits |= 1 << (place & 7) }
+                    allocation.storeBytes(of: bits, toByteOffset: byte, as: UInt8.self)
+                }
+            }
+            return UnsafeRawPointer(allocation)
         }
 
         /// Offsets, then bytes.

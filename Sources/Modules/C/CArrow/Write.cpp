@@ -9,10 +9,19 @@ using arrow::Status;
 
 struct CArrowParquetWriter {
     std::shared_ptr<arrow::Schema> schema;
+    parquet::WriterProperties::Builder properties;
+    bool threads;
     std::shared_ptr<arrow::io::OutputStream> sink;
     std::shared_ptr<arrow::io::BufferOutputStream> memory;  // the sink again, when it is memory
-    std::unique_ptr<parquet::arrow::FileWriter> writer;
+    std::unique_ptr<parquet::arrow::FileWriter> writer;  // from the first batch on
     std::shared_ptr<arrow::Buffer> contents;
+
+    Status begin() {
+        if (writer) return Status::OK();
+        parquet::ArrowWriterProperties::Builder arrow;
+        arrow.set_use_threads(threads);
+        return parquet::arrow::FileWriter::Open(*schema, carrow::pool(), sink, properties.build(), arrow.build()).Value(&writer);
+    }
 };
 
 static parquet::Compression::type codec(int32_t compression) {
@@ -24,7 +33,7 @@ static parquet::Compression::type codec(int32_t compression) {
 }
 
 CArrowParquetWriter *carrow_parquet_writer(
-    const char *path, ArrowSchema *schema, int32_t compression, int64_t row_group_rows, CArrowError *error) {
+    const char *path, ArrowSchema *schema, int32_t compression, int64_t row_group_rows, bool threads, CArrowError *error) {
     std::unique_ptr<CArrowParquetWriter> made;
     const bool done = carrow::guarded(error, [&]() -> Status {
         ARROW_ASSIGN_OR_RAISE(auto imported, arrow::ImportSchema(schema));
@@ -36,26 +45,32 @@ CArrowParquetWriter *carrow_parquet_writer(
             ARROW_ASSIGN_OR_RAISE(made->memory, arrow::io::BufferOutputStream::Create(4096, carrow::pool()));
             made->sink = made->memory;
         }
-        parquet::WriterProperties::Builder properties;
-        properties.memory_pool(carrow::pool())->compression(codec(compression))->max_row_group_length(row_group_rows);
-        ARROW_ASSIGN_OR_RAISE(
-            made->writer,
-            parquet::arrow::FileWriter::Open(*imported, carrow::pool(), made->sink, properties.build()));
+        made->threads = threads;
+        made->properties.memory_pool(carrow::pool())->compression(codec(compression))->max_row_group_length(row_group_rows);
         return Status::OK();
     });
     if (!done) made.reset();
     return made.release();
 }
 
+bool carrow_parquet_plain(CArrowParquetWriter *writer, const char *column, CArrowError *error) {
+    return carrow::guarded(error, [&]() -> Status {
+        writer->properties.disable_dictionary(column);
+        return Status::OK();
+    });
+}
+
 bool carrow_parquet_write(CArrowParquetWriter *writer, ArrowArray *batch, CArrowError *error) {
     return carrow::guarded(error, [&]() -> Status {
         ARROW_ASSIGN_OR_RAISE(auto imported, arrow::ImportRecordBatch(batch, writer->schema));
+        ARROW_RETURN_NOT_OK(writer->begin());
         return writer->writer->WriteRecordBatch(*imported);
     });
 }
 
 bool carrow_parquet_close(CArrowParquetWriter *writer, const uint8_t **bytes, size_t *count, CArrowError *error) {
     return carrow::guarded(error, [&]() -> Status {
+        ARROW_RETURN_NOT_OK(writer->begin());
         ARROW_RETURN_NOT_OK(writer->writer->Close());
         if (writer->memory) {
             ARROW_ASSIGN_OR_RAISE(writer->contents, writer->memory->Finish());

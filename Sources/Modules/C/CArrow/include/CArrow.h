@@ -114,9 +114,16 @@ struct CArrowParquetWriter;
 
 enum CArrowCompression { CARROW_UNCOMPRESSED = 0, CARROW_SNAPPY = 1, CARROW_ZSTD = 2 };
 
-/* A Parquet writer to the file `path`, or to memory when it is NULL. Takes over and releases `schema`. NULL on error. */
+/*
+ * A Parquet writer to the file `path`, or to memory when it is NULL. Takes over and releases `schema`. With `threads` the columns of
+ * a batch are encoded side by side on the library's threads. NULL on error.
+ */
 struct CArrowParquetWriter *carrow_parquet_writer(
-    const char *path, struct ArrowSchema *schema, int32_t compression, int64_t row_group_rows, struct CArrowError *error);
+    const char *path, struct ArrowSchema *schema, int32_t compression, int64_t row_group_rows, bool threads,
+    struct CArrowError *error);
+
+/* Has a column written without a dictionary of its values; before the first batch. */
+bool carrow_parquet_plain(struct CArrowParquetWriter *writer, const char *column, struct CArrowError *error);
 
 /* Appends one record batch; takes over and releases `batch`, also on error. */
 bool carrow_parquet_write(struct CArrowParquetWriter *writer, struct ArrowArray *batch, struct CArrowError *error);
