@@ -1,7 +1,9 @@
 import ArgumentParser
+import Dispatch
 import FeatureRole
 import Foundation
 import Settings
+import Telemetry
 
 /// Streams into feature rows.
 struct Features: AsyncParsableCommand {
@@ -27,6 +29,8 @@ struct FeaturesRun: AsyncParsableCommand {
         try await ExitStatus.mapped {
             let (session, settings) = try await Session.open(.features, options) { reader, _ in try FeaturesSettings(reader: reader) }
             let role = try session.featureRole(settings)
+            // What computing needs comes on top of what is left of the start.
+            DispatchQueue.global().async { ProgramPages.release() }
             guard once else { return try await RoleRunner(session).run(role) }
             let held = try await role.features.lease()
             guard held > 0 else { throw Failure(.unreachable, "another process computes the features of this log") }
