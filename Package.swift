@@ -86,7 +86,7 @@ let modules: [Module] = [
         name: "FeatureStore", layer: .stores,
         uses: ["Domain", "Table", "Features", "EventLog", "Columnar", "ObjectStore"], tested: true),
     Module(
-        name: "Tracking", layer: .stores, uses: ["Domain", "ObjectStore", "Web"],
+        name: "Tracking", layer: .stores, uses: ["Domain", "Expressions", "ObjectStore", "Web"],
         products: [grdb, sqlite, httpClient, logging], tested: true),
     Module(
         name: "Registry", layer: .stores, uses: ["Domain", "Table", "Inference", "Columnar", "ObjectStore", "Web", "Tracking"],

@@ -207,8 +207,8 @@ def test_an_import_takes_over_runs_histories_the_registry_and_files(mlops, tmp_p
     files.mkdir(parents=True)
     (files / "MLmodel").write_text("x: 1")
     command = ["track", "import", "--from-mlflow", f"sqlite:{tmp_path / 'mlflow.db'}", "--artifacts", tmp_path / "mlartifacts"]
-    assert "1 experiments, 2 runs, 3 observations, 1 models, 1 versions, 1 files" in mlops.run(*command).stdout
-    assert "0 experiments, 0 runs, 0 observations, 0 models, 0 versions, 0 files" in mlops.run(*command).stdout
+    assert "1 experiments, 2 runs, 3 observations, 1 models, 1 versions, 0 traces, 1 files" in mlops.run(*command).stdout
+    assert "0 experiments, 0 runs, 0 observations, 0 models, 0 versions, 0 traces, 0 files" in mlops.run(*command).stdout
     process, url = start(mlops)
 
     def get(route, **query):
@@ -248,7 +248,7 @@ def test_an_import_over_http_asks_the_other_server_itself(mlops, tmp_path):
     ours = type(mlops)(tmp_path / "other")
     said = ours.run("track", "import", "--from-mlflow", url).stdout
     points = sum(len(writer.metrics) for writer in writers)
-    assert f"0 experiments, 2 runs, {points} observations, 1 models, 1 versions, 1 files" in said
+    assert f"0 experiments, 2 runs, {points} observations, 1 models, 1 versions, 0 traces, 1 files" in said
     try:
         _, copy = start(ours)
         for writer in writers:

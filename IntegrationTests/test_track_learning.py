@@ -122,6 +122,16 @@ def test_evaluation_logs_its_metrics(client, experiment, data):
     assert any(path.path.endswith(".png") for path in client.list_artifacts(run.info.run_id)), "its plots"
 
 
+def test_evaluation_of_stored_predictions_of_a_regressor_logs_its_metrics(client, experiment, data):
+    rows, target = data
+    answered = rows.assign(wanted=target, said=Ridge().fit(rows, target).predict(rows))
+    evaluate = getattr(mlflow, "evaluate", None) or mlflow.models.evaluate
+    with mlflow.start_run() as run:
+        evaluate(data=answered, targets="wanted", predictions="said", model_type="regressor")
+    found = client.get_run(run.info.run_id)
+    assert found.data.metrics["r2_score"] > 0.9 and found.data.metrics["mean_absolute_error"] < 0.2
+
+
 def test_logged_models_are_searched_by_what_they_measured(client, experiment, data):
     rows, target = data
     for alpha, score in ((0.1, 0.9), (1.0, 0.5), (10.0, 0.7)):

@@ -23,7 +23,7 @@ import Web
         "params",
         "tags", "filter", "order_by", "max_results", "page_token", "view_type", "run_view_type", "alias", "version", "stage", "source",
         "model_id", "metric_key", "run_ids", "path", "datasets", "models", "status", "url", "events", "start_step", "end_step",
-        "archive_existing_versions", "experiment_name", "stages",
+        "archive_existing_versions", "trace", "trace_ids", "trace_id", "request_ids", "locations", "assessment", "update_mask", "experiment_name", "stages",
     ]
 
     private static let texts = [
@@ -33,6 +33,8 @@ import Web
         #""NaN""#, #""../../x""#, #""%00""#, "\"\\u0000\"", #""metrics.a > 1""#, #""tags.a = 'b' AND""#, #""'; DROP TABLE runs; --""#,
         #"["metrics.a DESC"]"#, #"["'"]"#, #""eyJvZmZzZXQiOiAyfQ==""#, #""ACTIVE_ONLY""#, #""runs:/x""#, #""models:/m-x""#,
         #""\ud83d\ude00""#,
+        #"{"trace_info":{"trace_id":"tr-a","trace_location":{"mlflow_experiment":{"experiment_id":"0"}}}}"#, #"["tr-a"]"#,
+        #"[{"mlflow_experiment":{"experiment_id":"0"}}]"#, #"{"feedback":{"value":1}}"#, #""feedback,valid""#, #""span.name = 'a'""#,
         #""Production""#, #""latest""#, #"[{"entity":"MODEL_VERSION","action":"CREATED"}]"#, #""https://127.0.0.1/""#,
     ]
 
@@ -48,7 +50,8 @@ import Web
                     let method = JSONClient.Method(rawValue: kind.rawValue)
                 else { continue }
                 let path = route.path.replacing("{model_id}", with: "m-x").replacing("{tag_key}", with: "%2e").replacing(
-                    "{webhook_id}", with: "w")
+                    "{webhook_id}", with: "w"
+                ).replacing("{trace_id}", with: "tr-a").replacing("{request_id}", with: "tr-a").replacing("{assessment_id}", with: "a-x")
                 var fields: [(name: String, value: String)] = []
                 for _ in 0..<Int.random(in: 0...6, using: &generator) {
                     fields.append((Self.names.randomElement(using: &generator) ?? "", texts.randomElement(using: &generator) ?? ""))

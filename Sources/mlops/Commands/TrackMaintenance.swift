@@ -61,7 +61,7 @@ struct TrackExport: AsyncParsableCommand {
 
     @OptionGroup var directory: TrackDirectory
 
-    @Option(help: "The folder for experiments.jsonl, runs.jsonl, metrics.jsonl, models.jsonl and promotions.jsonl.")
+    @Option(help: "The folder for experiments.jsonl, runs.jsonl, metrics.jsonl, traces.jsonl, models.jsonl and promotions.jsonl.")
     var out: String
 
     func run() async throws {
@@ -69,9 +69,11 @@ struct TrackExport: AsyncParsableCommand {
             let database = try await directory.database()
             try FileManager.default.createDirectory(atPath: out, withIntermediateDirectories: true)
             let counts = try await TrackExporter(
-                store: TrackingStore(database: database), registry: RegistryStore(database: database)
+                store: TrackingStore(database: database), traces: TraceStore(database: database), registry: RegistryStore(database: database)
             ).write(to: out)
-            print("\(counts.experiments) experiments, \(counts.runs) runs, \(counts.metrics) observations, \(counts.versions) versions")
+            print(
+                "\(counts.experiments) experiments, \(counts.runs) runs, \(counts.metrics) observations, \(counts.versions) versions, \(counts.traces) traces"
+            )
         }
     }
 }
@@ -99,7 +101,7 @@ struct TrackImport: AsyncParsableCommand {
             let report = try await MLflowImport(database: database).run(path: path)
             let (copied, missing) = try await isRemote ? fetch(report.artifacts) : copy(report.artifacts)
             print(
-                "\(report.experiments) experiments, \(report.runs) runs, \(report.metrics) observations, \(report.models) models, \(report.versions) versions, \(copied) files"
+                "\(report.experiments) experiments, \(report.runs) runs, \(report.metrics) observations, \(report.models) models, \(report.versions) versions, \(report.traces) traces, \(copied) files"
             )
             for place in missing.prefix(20) { print("not found: \(place)") }
             if missing.count > 20 { print("and \(missing.count - 20) more folders not found") }

@@ -43,7 +43,7 @@ struct AccessGuard: RouterMiddleware {
     /// Below the API's prefixes each route looks at its caller itself; all else is pages, which show everything.
     private func checkPath(_ request: Request) throws(TrackingError) {
         let path = request.uri.path, caller = Caller.current
-        guard !Route.prefixes.contains(where: { path.hasPrefix($0 + "/") }) else { return }
+        guard !Route.prefixes.contains(where: { path.hasPrefix($0 + "/") }), path != TraceRoutes.otlpPath else { return }
         try caller.require(request.method == .get || request.method == .head ? .reader : .admin)
         if caller.isScoped, !path.hasPrefix("/assets/") { throw Caller.outOfScope("the pages; they show everything") }
     }

@@ -60,7 +60,7 @@ struct Arguments: Sendable {
         let shown = Validation.shown(String(decoding: writer.bytes, as: UTF8.self))
         return TrackingError(
             .invalidParameter,
-            "Invalid value \(shown) for parameter '\(place)\(name)' supplied: Hint: Value was of type '\(Self.kind(value))'. \(Validation.seeDocs)"
+            "Invalid value \(shown) for parameter '\(place)\(name)' supplied:  Hint: Value was of type '\(Self.kind(value))'. \(Validation.seeDocs)"
         )
     }
 

@@ -53,20 +53,28 @@ struct ArtifactRoutes: Sendable {
         router.post("/ajax-api/2.0/mlflow/upload-artifact") { request, _ in
             let arguments = Arguments(query: request.query)
             try Caller.current.require(.trainer)
+            for (name, other) in [("run_uuid", "run_id"), ("path", "path")] {
+                let given = [arguments[name], arguments[other]].compactMap { $0?.string }
+                guard given.contains(where: { !$0.isEmpty }) else {
+                    throw TrackingError(.invalidParameter, "Request must specify \(name).")
+                }
+            }
             let run = try await service.store.run(id: arguments.run()).info
             try await service.requireExperiment(run.experimentID)
             guard run.stage == .active else {
                 throw TrackingError(.invalidParameter, "The run \(run.id) must be in the 'active' state. Current state is deleted.")
             }
             let path = try ArtifactPath.check(arguments.text("path")).description
+            guard request.headers[.contentLength] != "0" else { throw TrackingError(.invalidParameter, "Request must specify data.") }
             return try await receive(request, at: ArtifactPath.place(of: run.artifactURI) + "/" + path)
         }
         router.get("/model-versions/get-artifact") { request, _ in
             let arguments = Arguments(query: request.query)
+            let path = try ArtifactPath.check(arguments.text("path")).description
             let number = try RegistryValidation.number(arguments.text("version"))
             let version = try await service.registry.version(model: arguments.text("name"), number: number)
             let place = try ArtifactPath.place(of: try await service.place(of: version.source))
-            return try await send(place + "/" + ArtifactPath.check(arguments.text("path")).description, to: request)
+            return try await send(place + "/" + path, to: request)
         }
     }
 

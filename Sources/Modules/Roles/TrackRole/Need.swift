@@ -19,6 +19,14 @@ struct Need: Sendable {
         case model
         /// `model_id`
         case loggedModel
+        /// The trace by the id in the argument of this name.
+        case trace(String)
+        /// `trace_ids`, and `run_id` when it is given.
+        case traces
+        /// A trace as its client hands it over: where it lies, and where it lay.
+        case newTrace
+        /// A search in `locations`, or in `experiment_ids` as old clients say.
+        case locations
         /// The answer holds only what the caller reaches.
         case filtered
         /// Nothing that belongs to somebody.
@@ -82,6 +90,16 @@ struct Need: Sendable {
         "model-versions/get-download-uri": .reads(.model), "model-versions/set-tag": .writes(.trainer, .model),
         "model-versions/delete-tag": .writes(.trainer, .model), "model-versions/lineage": .reads(.model),
 
+        // By both names of a trace's id: the number of the release tells which is meant.
+        "traces": .writes(.trainer, .newTrace), "traces/get": .reads(.trace("trace_id")), "traces/batchGet": .reads(.traces),
+        "traces/batchGetInfos": .reads(.traces), "traces/search": .reads(.locations), "traces/{trace_id}": .reads(.trace("trace_id")),
+        "traces/{trace_id}/tags": .writes(.trainer, .trace("trace_id")), "traces/delete-traces": .writes(.trainer, .experiment("experiment_id")),
+        "traces/calculate-filter-correlation": .reads(.experiments), "traces/metrics": .reads(.experiments), "traces/{request_id}": .writes(.trainer, .trace("request_id")),
+        "traces/{request_id}/info": .reads(.trace("request_id")), "traces/{request_id}/tags": .writes(.trainer, .trace("request_id")),
+        "traces/link-to-run": .writes(.trainer, .traces), "traces/link-prompts": .writes(.trainer, .trace("trace_id")),
+        "get-online-trace-details": .reads(.nothing), "traces/{trace_id}/assessments": .writes(.trainer, .trace("trace_id")),
+        "traces/{trace_id}/assessments/{assessment_id}": .writes(.trainer, .trace("trace_id")),
+
         "webhooks": .always(.admin, .everything), "webhooks/{webhook_id}": .always(.admin, .everything),
         "webhooks/{webhook_id}/test": .always(.admin, .everything), "server-info": .reads(.nothing),
     ]
@@ -109,6 +127,17 @@ struct Need: Sendable {
         case .experiments: for id in try arguments.texts("experiment_ids") { try await service.requireExperiment(id) }
         case .run: try await service.requireRun(arguments.run())
         case .runs: for run in try arguments.texts("run_ids") + arguments.texts("run_id") { try await service.requireRun(run) }
+        case .trace(let name): try await service.requireTraces([arguments.text(name)])
+        case .traces:
+            try await service.requireTraces(arguments.texts("trace_ids"))
+            if let run = try arguments.optionalText("run_id"), !run.isEmpty { try await service.requireRun(run) }
+        case .newTrace where method == .get: for id in try arguments.texts("experiment_ids") { try await service.requireExperiment(id) }
+        case .newTrace:
+            guard arguments["trace"] != nil else { return try await service.requireExperiment(arguments.optionalText("experiment_id") ?? "0") }
+            let info = try arguments.object("trace").optionalObject("trace_info")
+            try await service.requireExperiment(info.traceExperiment())
+            try await service.requireTraces([info.text("trace_id")], mayBeMissing: true)
+        case .locations: for id in try arguments.locations() { try await service.requireExperiment(id) }
         case .loggedModel: try await service.requireLoggedModel(arguments.text("model_id"))
         case .model:
             try caller.requireModel(arguments.optionalText("name") ?? "")

@@ -31,7 +31,7 @@ struct Route: Sendable {
 
     static let table: [Route] =
         experiments + datasets + runs + metrics + inputs + loggedModels + models + versions + lineage + aliases + artifactLists + webhooks
-        + server
+        + traces + oldTraces + assessments + traceMetrics + server
 }
 
 /// A JSON answer.

@@ -12,7 +12,7 @@ extension Route {
             return .message("model") { $0.loggedModel(model) }
         },
         Route(.post, path: "logged-models/search") { service, arguments in
-            var search = LoggedModelSearch(experiments: try arguments.texts("experiment_ids"))
+            var search = LoggedModelSearch(experiments: try arguments.requiredTexts("experiment_ids"))
             search.filter = try arguments.optionalText("filter") ?? ""
             search.datasets = try arguments.objects("datasets") { (dataset) throws(TrackingError) in
                 LoggedModelSearch.Dataset(name: try dataset.text("dataset_name"), digest: try dataset.optionalText("dataset_digest"))

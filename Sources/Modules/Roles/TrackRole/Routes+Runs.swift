@@ -100,22 +100,34 @@ extension Route {
             }
         },
         Route(.get, path: "metrics/get-history-bulk") { service, arguments in
-            let key = try arguments.text("metric_key")
+            let runs = try bulkRuns(arguments)
+            guard let key = try arguments.optionalText("metric_key"), !key.isEmpty else {
+                throw TrackingError(.invalidParameter, "GetMetricHistoryBulk request must specify a metric_key.")
+            }
             let limit = try Validation.maxResults(arguments.optionalInt("max_results"), default: 25_000, limit: 25_000)
             var found: [(run: String, metric: Metric)] = []
-            for run in try checkedRuns(arguments).sorted() where found.count < limit {
+            for run in runs.sorted() where found.count < limit {
                 let page = try await service.store.history(run: run, key: key, maxResults: limit - found.count)
                 found += page.elements.map { (run, $0) }
             }
             return .object { $0.list("metrics", found) { $0.metric($1.metric, run: $1.run) } }
         },
         Route(.get, path: "metrics/get-history-bulk-interval") { service, arguments in
-            let key = try arguments.text("metric_key")
-            let points = try Validation.maxResults(arguments.optionalInt("max_results"), default: 320, limit: 2_500)
+            let runs = try arguments.requiredTexts("run_ids")
+            guard runs.count <= maxRuns else {
+                throw TrackingError(
+                    .invalidParameter,
+                    "GetMetricHistoryBulkInterval request must specify at most \(maxRuns) run_ids. Received \(runs.count) run_ids. \(Validation.seeDocs)"
+                )
+            }
+            let key = try arguments.text("metric_key"), points = try arguments.optionalInt("max_results") ?? maxPoints
+            guard (1...maxPoints).contains(points) else {
+                throw TrackingError(.invalidParameter, "max_results must be between 1 and \(maxPoints). \(Validation.seeDocs)")
+            }
             let steps = try stepRange(arguments)
             var found: [(run: String, metric: Metric)] = []
-            for run in try checkedRuns(arguments) {
-                let history = try await service.store.sampledHistory(run: run, key: key, steps: steps, maxPoints: points)
+            for run in runs {
+                let history = try await service.store.bucketedHistory(run: run, key: key, steps: steps, maxPoints: Int(points))
                 found += history.map { (run, $0) }
             }
             return .object { $0.list("metrics", found) { $0.metric($1.metric, run: $1.run) } }
@@ -136,12 +148,17 @@ extension Route {
         }
     }
 
-    private static func checkedRuns(_ arguments: Arguments) throws(TrackingError) -> [String] {
+    private static let maxRuns = 100, maxPoints: Int64 = 2_500
+
+    private static func bulkRuns(_ arguments: Arguments) throws(TrackingError) -> [String] {
         let runs = try arguments.texts("run_ids") + arguments.texts("run_id")
-        guard !runs.isEmpty else { throw arguments.missing("run_ids") }
-        guard runs.count <= 100 else {
+        guard !runs.isEmpty else {
+            throw TrackingError(.invalidParameter, "GetMetricHistoryBulk request must specify at least one run_id.")
+        }
+        guard runs.count <= maxRuns else {
             throw TrackingError(
-                .invalidParameter, "GetMetricHistoryBulk request must specify at most 100 run_ids. Received \(runs.count) run_ids.")
+                .invalidParameter,
+                "GetMetricHistoryBulk request cannot specify more than \(maxRuns) run_ids. Received \(runs.count) run_ids.")
         }
         return runs
     }

@@ -10,13 +10,16 @@ package struct TrackExporter: Sendable {
         package var runs = 0
         package var metrics = 0
         package var versions = 0
+        package var traces = 0
     }
 
     private let store: TrackingStore
+    private let traces: TraceStore
     private let registry: RegistryStore
 
-    package init(store: TrackingStore, registry: RegistryStore) {
+    package init(store: TrackingStore, traces: TraceStore, registry: RegistryStore) {
         self.store = store
+        self.traces = traces
         self.registry = registry
     }
 
@@ -24,7 +27,7 @@ package struct TrackExporter: Sendable {
     package func write(to folder: String) async throws -> Counts {
         var counts = Counts()
         let experiments = try LineFile(folder + "/experiments.jsonl"), runs = try LineFile(folder + "/runs.jsonl")
-        let metrics = try LineFile(folder + "/metrics.jsonl")
+        let metrics = try LineFile(folder + "/metrics.jsonl"), traces = try LineFile(folder + "/traces.jsonl")
         var token: String?
         repeat {
             let page = try await store.searchExperiments(view: .all, maxResults: 100, pageToken: token)
@@ -32,11 +35,12 @@ package struct TrackExporter: Sendable {
                 counts.experiments += 1
                 try experiments.write { $0.experiment(experiment) }
                 try await write(experiment, runs, metrics, &counts)
+                try await write(tracesOf: experiment.id, traces, &counts)
             }
             token = page.nextPageToken
         } while token != nil
         try await writeRegistry(to: folder, &counts)
-        for file in [experiments, runs, metrics] { try file.close() }
+        for file in [experiments, runs, metrics, traces] { try file.close() }
         return counts
     }
 
@@ -65,6 +69,19 @@ package struct TrackExporter: Sendable {
             }
             token = page.nextPageToken
         } while token != nil
+    }
+
+    private func write(tracesOf experiment: String, _ file: LineFile, _ counts: inout Counts) async throws {
+        var search = TraceSearch(experiments: [experiment])
+        repeat {
+            let page = try await traces.search(search)
+            for trace in page.elements {
+                counts.traces += 1
+                let spans = try await traces.spans(ofTrace: trace.id)
+                try file.write { $0.trace(trace, spans) }
+            }
+            search.pageToken = page.nextPageToken
+        } while search.pageToken != nil
     }
 
     private func writeRegistry(to folder: String, _ counts: inout Counts) async throws {

@@ -20,6 +20,7 @@ enum TrackRouter {
         router.add(middleware: guarded)
         for route in Route.table { add(route, service, to: router) }
         ArtifactRoutes(service: service).add(to: router)
+        TraceRoutes(service: service).add(to: router)
         Pages(service: service).add(to: router)
         router.get("/health") { _, _ in Response.text("OK", type: "text/plain") }
         router.get("/version") { _, _ in Response.text(Route.protocolVersion, type: "text/plain") }

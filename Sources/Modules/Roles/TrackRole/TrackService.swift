@@ -5,9 +5,12 @@ import Tracking
 /// What the routes work on.
 struct TrackService: Sendable {
     let store: TrackingStore
+    let traces: TraceStore
     let registry: RegistryStore
     let artifacts: ArtifactStore
     let webhooks: WebhookSender
+    /// How long to wait, again and again, for spans of a trace that are still on their way.
+    var patience: [Duration] = [.seconds(1), .seconds(2)]
     /// Wall time in milliseconds since the Unix epoch.
     let now: @Sendable () -> EventTime.Milliseconds
     /// Tells the other roles of a change in the registry. It has happened already: failing to tell undoes nothing.

@@ -116,8 +116,8 @@ extension JSONWriter {
                 writer.field("last_updated_timestamp_ms", model.lastUpdateTime)
                 writer.field("artifact_uri", model.artifactURI)
                 writer.field("status", model.status.rawValue)
-                if !model.type.isEmpty { writer.field("model_type", model.type) }
-                if !model.sourceRun.isEmpty { writer.field("source_run_id", model.sourceRun) }
+                writer.field("model_type", model.type)
+                writer.field("source_run_id", model.sourceRun)
                 writer.pairs("tags", model.tags)
             }
             writer.key("data")

@@ -9,14 +9,14 @@ package import Web
 package struct MLflowDownload: Sendable {
     private static let api = "/api/2.0/mlflow/"
 
-    private let http: JSONClient
+    let http: JSONClient
 
     package init(http: JSONClient) { self.http = http }
 
     /// - Parameter path: A new SQLite file.
     package func run(into path: String) async throws {
         let database = try DatabaseQueue(path: path)
-        try await database.write { try $0.execute(sql: Self.tables) }
+        try await database.write { try $0.execute(sql: Self.tables + Self.traceTables) }
         var experiments: [String] = []
         try await pages("experiments/search", ["view_type": .string("ALL")], "experiments") { page in
             experiments += page.compactMap { $0["experiment_id"]?.string }
@@ -28,6 +28,7 @@ package struct MLflowDownload: Sendable {
                 try await database.write { db in for run in page { try Self.insert(run: run, db) } }
                 for run in page { try await histories(of: run, database) }
             }
+            try await traces(of: experiment, database)
         }
         try await registry(database)
         try database.close()

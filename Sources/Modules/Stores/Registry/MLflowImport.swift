@@ -11,6 +11,7 @@ package struct MLflowImport: Sendable {
         package var metrics = 0
         package var models = 0
         package var versions = 0
+        package var traces = 0
         /// Folders of files to copy: where the other server has them, as its URI, and where they belong below our root.
         package var artifacts: [Artifacts] = []
 
@@ -46,6 +47,7 @@ package struct MLflowImport: Sendable {
                 try Self.runs(db, &report)
                 if tables.contains("inputs") { try Self.inputs(db) }
                 if tables.contains("logged_models") { try Self.loggedModels(db, &report) }
+                if tables.contains("trace_info") { try Self.traces(db, tables, &report) }
                 if tables.contains("registered_models") {
                     try Self.registry(db, aliases: tables.contains("registered_model_aliases"), &report)
                 }
@@ -198,7 +200,7 @@ package struct MLflowImport: Sendable {
 }
 
 extension MLflowImport.Report {
-    fileprivate mutating func add(_ source: String?, _ place: String) {
+    mutating func add(_ source: String?, _ place: String) {
         guard let source, let path = try? ArtifactPath.place(of: place) else { return }
         artifacts.append(.init(source: source, path: path))
     }

@@ -29,7 +29,7 @@ package enum RegistryValidation {
         else {
             throw TrackingError(
                 .invalidParameter,
-                "Invalid alias name: '\(alias)'. Names may only contain alphanumerics, underscores (_) and dashes (-).")
+                "Invalid alias name: '\(alias)'. Names may only contain alphanumerics, underscores (_), and dashes (-).")
         }
         guard alias.lowercased() != "latest" else {
             throw TrackingError(.invalidParameter, "'latest' alias name (case insensitive) is reserved.")
@@ -60,6 +60,9 @@ package enum RegistryValidation {
         return stage
     }
 
+    private static let absolute =
+        "If supplying a source as an http, https, local file path, ftp, objectstore, or mlflow-artifacts uri, an absolute path must be provided without relative path references present. Please provide an absolute path."
+
     /// A source that leads nowhere but into this server's artefacts or to a place the server will never open.
     ///
     /// Local paths are refused: nothing may make the server read a file of its own machine. Web addresses are refused too: a
@@ -70,12 +73,14 @@ package enum RegistryValidation {
         }
         try Validation.length(source, limit: 2_048, "Model version source")
         guard let colon = source.firstIndex(of: ":"), !source.lowercased().hasPrefix("file:") else {
-            throw refuse("A local path cannot be a source on a tracking server; log the model to a run and use its artefact URI.")
+            throw refuse(
+                "To use a local path as a model version source, the run_id request parameter has to be specified and the local path has to be contained within the artifact directory of the run specified by the run_id."
+            )
         }
         let scheme = source[..<colon]
         guard scheme.utf8.count > 1, scheme.utf8.allSatisfy({ $0.isLetterOrDigit || $0 == UInt8(ascii: "-") || $0 == UInt8(ascii: "+") })
         else {
-            throw refuse("It has no scheme.")
+            throw refuse(Self.absolute)
         }
         guard !["http", "https", "ftp"].contains(scheme.lowercased()) else {
             throw refuse("The scheme '\(scheme)' leads to another host; log the model's files to a run.")
@@ -89,10 +94,10 @@ package enum RegistryValidation {
         }
         guard !decoded.utf8.contains(0), !decoded.contains("\\"), !decoded.split(whereSeparator: { "/?#".contains($0) }).contains("..")
         else {
-            throw refuse("It must not contain '..'.")
+            throw refuse(Self.absolute)
         }
         if source.hasPrefix(TrackingStore.artifactScheme), decoded.contains(where: { "?#".contains($0) }) {
-            throw refuse("It must not contain '?' or '#'.")
+            throw refuse(Self.absolute)
         }
         if source.hasPrefix("runs:/"), !run.isEmpty {
             let named = source.dropFirst(6).split(separator: "/").first.map(String.init)

@@ -4,7 +4,7 @@
 package struct SearchFilter: Sendable, Equatable {
     package enum Operator: String, Sendable, CaseIterable {
         case equal = "=", notEqual = "!=", less = "<", lessOrEqual = "<=", greater = ">", greaterOrEqual = ">="
-        case like = "LIKE", ilike = "ILIKE", isIn = "IN", isNotIn = "NOT IN", isNull = "IS NULL", isNotNull = "IS NOT NULL"
+        case like = "LIKE", ilike = "ILIKE", rlike = "RLIKE", isIn = "IN", isNotIn = "NOT IN", isNull = "IS NULL", isNotNull = "IS NOT NULL"
     }
 
     package enum Literal: Sendable, Equatable {
@@ -29,6 +29,8 @@ package struct SearchFilter: Sendable, Equatable {
     }
 
     package let comparisons: [Comparison]
+
+    init(comparisons: [Comparison]) { self.comparisons = comparisons }
 
     /// - Throws: `invalidParameter` naming what could not be read. Empty text matches everything.
     package init(_ text: String) throws(TrackingError) {

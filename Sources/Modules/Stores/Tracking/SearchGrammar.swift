@@ -17,11 +17,14 @@ package struct SearchGrammar: Sendable {
         let prefix: String
         /// Whether everything searched has it; an index can then serve an order by it.
         let isAlwaysThere: Bool
+        /// Whether `IS NULL` and `IS NOT NULL` are defined.
+        let isNullable: Bool
 
         package init(
             _ kind: Kind, _ sql: String, within wrapper: String? = nil, isListed: Bool = false, prefix: String = "",
-            isAlwaysThere: Bool = false
+            isAlwaysThere: Bool = false, isNullable: Bool = false
         ) {
+            self.isNullable = isNullable
             self.kind = kind
             self.sql = sql
             self.wrapper = wrapper
@@ -69,9 +72,15 @@ package struct SearchGrammar: Sendable {
     let collections: [String: Collection]
     /// Spellings of the entity whose keys are attributes.
     let attributeEntities: Set<String>
+    /// Whether `RLIKE` is defined.
+    let hasPatterns: Bool
 
-    package init(subject: String, attributes: [String: Attribute], collections: [String: Collection], attributeEntities: Set<String> = []) {
+    package init(
+        subject: String, attributes: [String: Attribute], collections: [String: Collection], attributeEntities: Set<String> = [],
+        hasPatterns: Bool = false
+    ) {
         self.subject = subject
+        self.hasPatterns = hasPatterns
         self.attributes = attributes
         self.collections = collections
         self.attributeEntities = attributeEntities.union(["attribute", "attributes", "attr"])
@@ -85,7 +94,7 @@ package struct SearchGrammar: Sendable {
         return attributes[key]
     }
 
-    private func unknown(_ entity: String?, _ key: String) -> TrackingError {
+    func unknown(_ entity: String?, _ key: String) -> TrackingError {
         let known = attributes.keys.sorted().joined(separator: ", ")
         let text = entity.map { $0 + "." + key } ?? key
         return TrackingError(
@@ -117,7 +126,9 @@ package struct SearchGrammar: Sendable {
         guard let attribute = attribute(comparison.entity, comparison.key) else { throw unknown(comparison.entity, comparison.key) }
         var comparison = comparison
         switch (comparison.op, comparison.literal) {
-        case (.isNull, _), (.isNotNull, _): throw undefined(comparison)
+        case (.isNull, _), (.isNotNull, _):
+            guard attribute.isNullable else { throw undefined(comparison) }
+            return ("\(attribute.sql) \(comparison.op.rawValue)", [])
         case (.isIn, _), (.isNotIn, _): guard attribute.isListed else { throw undefined(comparison) }
         case (_, .text(let text)) where !attribute.prefix.isEmpty && !text.hasPrefix(attribute.prefix):
             comparison = comparison.with(.text(attribute.prefix + text))
@@ -147,7 +158,8 @@ package struct SearchGrammar: Sendable {
         }
     }
 
-    private func test(_ sql: String, _ kind: Kind, _ comparison: SearchFilter.Comparison) throws(TrackingError) -> (
+    /// A condition on one value, which is `sql`.
+    func test(_ sql: String, _ kind: Kind, _ comparison: SearchFilter.Comparison) throws(TrackingError) -> (
         String, StatementArguments
     ) {
         switch (comparison.op, comparison.literal, kind) {
@@ -158,10 +170,11 @@ package struct SearchGrammar: Sendable {
         case (.equal, .text(let text), .text), (.notEqual, .text(let text), .text): return ("\(sql) \(comparison.op.rawValue) ?", [text])
         case (.like, .text(let text), .text): return ("\(sql) GLOB ?", [Self.glob(try Self.pattern(text))])
         case (.ilike, .text(let text), .text): return ("\(sql) LIKE ?", [try Self.pattern(text)])
+        case (.rlike, .text(let text), .text) where hasPatterns: return ("\(sql) REGEXP ?", [try SearchPattern.check(text)])
         case (.isIn, .list(let list), .text), (.isNotIn, .list(let list), .text):
             return ("\(sql) \(comparison.op.rawValue) (\(list.map { _ in "?" }.joined(separator: ",")))", StatementArguments(list))
         case (.less, _, .text), (.lessOrEqual, _, .text), (.greater, _, .text), (.greaterOrEqual, _, .text), (.like, _, .number),
-            (.ilike, _, .number), (.isIn, _, .number), (.isNotIn, _, .number):
+            (.ilike, _, .number), (.isIn, _, .number), (.isNotIn, _, .number), (.rlike, _, .number):
             throw undefined(comparison)
         default:
             let wanted = kind == .number ? "a number" : "a quoted text"
@@ -169,7 +182,7 @@ package struct SearchGrammar: Sendable {
         }
     }
 
-    private func undefined(_ comparison: SearchFilter.Comparison) -> TrackingError {
+    func undefined(_ comparison: SearchFilter.Comparison) -> TrackingError {
         TrackingError(
             .invalidParameter,
             "Invalid comparator '\(comparison.op.rawValue)': it is not defined for '\(Validation.shown(comparison.key))' of a \(subject)")

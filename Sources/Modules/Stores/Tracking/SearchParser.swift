@@ -85,6 +85,7 @@ struct SearchParser {
     private mutating func comparator() throws(TrackingError) -> SearchFilter.Operator {
         if takeWord("LIKE") { return .like }
         if takeWord("ILIKE") { return .ilike }
+        if takeWord("RLIKE") { return .rlike }
         if takeWord("IN") { return .isIn }
         if takeWord("NOT") {
             guard takeWord("IN") else { throw refuse("expected IN after NOT") }

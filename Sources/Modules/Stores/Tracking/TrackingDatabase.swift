@@ -40,6 +40,7 @@ package struct TrackingDatabase: Sendable {
             try db.execute(sql: "PRAGMA journal_size_limit = 67108864")
             // Writers change the same pages again and again: the longer they wait for the file, the fewer are written twice.
             try db.execute(sql: "PRAGMA wal_autocheckpoint = 4000")
+            db.add(function: SearchPattern.function())
         }
         do {
             let pool = try DatabasePool(path: path, configuration: configuration)

@@ -5,7 +5,7 @@
 package enum TrackingSchema {
     package static let migrations = [
         TrackingDatabase.Migration("tracking-1", sql: first), TrackingDatabase.Migration("tracking-parents", sql: parents),
-        TrackingDatabase.Migration("tracking-orders", sql: orders),
+        TrackingDatabase.Migration("tracking-orders", sql: orders), TrackingDatabase.Migration("tracking-traces", sql: traces),
     ]
 
     private static let first = """

@@ -44,6 +44,9 @@ extension TrackingStore {
             garbage.loggedModels = models.map { $0["id"] }
             // Only what lies on this server; a place elsewhere is somebody else's to clean.
             garbage.artifacts = (runs + models).compactMap { try? ArtifactPath.place(of: $0["artifact_uri"]) }
+            let places = try String.fetchAll(
+                db, sql: "SELECT artifact_location FROM experiments WHERE id IN (SELECT value FROM json_each(?))", arguments: [dead])
+            garbage.artifacts += places.compactMap { try? ArtifactPath.place(of: $0) + "/traces" }
             guard !isTrial else { return garbage }
             let gone = Self.list(runs.map { $0["seq"] })
             for table in ["params", "tags", "metrics", "latest_metrics", "run_datasets", "run_models"] {

@@ -61,7 +61,7 @@ extension TrackingStore {
     package func deleteLoggedModelTag(id: String, key: String, now: EventTime.Milliseconds) async throws(TrackingError) {
         _ = try await changeModel(id, now) { seq, db in
             try db.execute(sql: "DELETE FROM logged_model_tags WHERE model = ? AND key = ?", arguments: [seq, key])
-            guard db.changesCount > 0 else { throw TrackingError(.doesNotExist, "No tag with key '\(key)' for model with ID '\(id)'") }
+            guard db.changesCount > 0 else { throw TrackingError(.doesNotExist, "No tag with key '\(key)' found for model with ID '\(id)'.") }
         }
     }
 
@@ -162,7 +162,7 @@ extension TrackingStore {
         guard !name.contains(where: { "/:.%\"'".contains($0) }) else {
             throw TrackingError(
                 .invalidParameter,
-                "Invalid model name (\(Validation.shown(name))) provided. Model name must be a non-empty string and cannot contain the following characters: ('/', ':', '.', '%', '\"', \"'\")"
+                "Invalid model name ('\(Validation.shown(name))') provided. Model name must be a non-empty string and cannot contain the following characters: ('/', ':', '.', '%', '\"', \"'\")"
             )
         }
     }

@@ -8,7 +8,7 @@ package enum Validation {
             throw TrackingError(.invalidParameter, "Missing value for required parameter '\(place())'. \(Self.seeDocs)")
         }
         guard key.unicodeScalars.count <= 250 else {
-            throw TrackingError(.invalidParameter, "'\(what) name' exceeds the maximum length of 250 characters, in parameter '\(place())'")
+            throw TrackingError(.invalidParameter, "'\(what) name' exceeds the maximum length of 250 characters")
         }
         // Nearly all keys are plain words.
         if key.utf8.allSatisfy({ isWord($0) || $0 == UInt8(ascii: "-") }) { return }
@@ -41,7 +41,7 @@ package enum Validation {
     package static func length(_ text: String, limit: Int, _ what: String) throws(TrackingError) {
         // The byte count bounds the character count, so short texts need no counting.
         guard text.utf8.count > limit, text.unicodeScalars.count > limit else { return }
-        throw TrackingError(.invalidParameter, "'\(what)' exceeds the maximum length of \(limit) characters: '\(shown(text))'")
+        throw TrackingError(.invalidParameter, "'\(what)' exceeds the maximum length of \(limit) characters")
     }
 
     /// - Returns: The parameter as it is stored: a long value loses its end, as clients expect of a server.
@@ -75,7 +75,7 @@ package enum Validation {
         try key(metric.key, "Metric", at: place())
         guard metric.timestamp >= 0 else {
             throw TrackingError(
-                .invalidParameter, "Invalid value \(metric.timestamp) for parameter 'timestamp' supplied: it must be at least 0. \(seeDocs)"
+                .invalidParameter, "Invalid value \(metric.timestamp) for parameter 'timestamp' supplied: metric '\(metric.key)' (value=\(metric.value)). Timestamp must be a nonnegative long (64-bit integer) "
             )
         }
     }
@@ -131,9 +131,8 @@ package enum Validation {
     package static func maxResults(_ asked: Int64?, default standard: Int, limit: Int) throws(TrackingError) -> Int {
         guard let asked else { return standard }
         guard asked >= 1, asked <= Int64(limit) else {
-            throw TrackingError(
-                .invalidParameter,
-                "Invalid value \(asked) for parameter 'max_results' supplied. It must be at least 1 and at most \(limit).")
+            let bound = asked < 1 ? "a positive integer" : "at most \(limit)"
+            throw TrackingError(.invalidParameter, "Invalid value \(asked) for parameter 'max_results' supplied. It must be \(bound)")
         }
         return Int(asked)
     }

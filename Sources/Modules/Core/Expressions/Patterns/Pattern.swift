@@ -5,12 +5,12 @@
 /// no looking around. It works on Unicode scalars, so it finds the same on every platform.
 ///
 /// Source: K. Thompson, "Regular Expression Search Algorithm", CACM 11(6), 1968, <https://doi.org/10.1145/363347.363387>.
-struct Pattern: Sendable {
+package struct Pattern: Sendable {
     /// What is wrong with a pattern.
-    struct Error: Swift.Error, Equatable {
-        let message: String
+    package struct Error: Swift.Error, Equatable {
+        package let message: String
         /// In Unicode scalars from the start of the pattern.
-        let offset: Int
+        package let offset: Int
 
         init(_ message: String, at offset: Int) {
             self.message = message
@@ -36,7 +36,7 @@ struct Pattern: Sendable {
     let steps: [Step]
     let sets: [ScalarSet]
 
-    init(_ text: String) throws(Error) {
+    package init(_ text: String) throws(Error) {
         var parser = PatternParser(text)
         let tree = try parser.parseWhole()
         var builder = Builder(sets: parser.sets)

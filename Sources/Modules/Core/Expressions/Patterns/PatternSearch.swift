@@ -1,5 +1,5 @@
 /// Follows all states of a ``Pattern`` at once; made once and used for many texts.
-struct PatternSearch {
+package struct PatternSearch: Sendable {
     private let pattern: Pattern
     private var current: [Int] = []
     private var following: [Int] = []
@@ -8,13 +8,13 @@ struct PatternSearch {
     private var position = 0
     private var pending: [Int] = []
 
-    init(_ pattern: Pattern) {
+    package init(_ pattern: Pattern) {
         self.pattern = pattern
         addedAt = [Int](repeating: 0, count: pattern.steps.count)
     }
 
     /// Whether the pattern is found anywhere in the text.
-    mutating func isFound(in text: String) -> Bool {
+    package mutating func isFound(in text: String) -> Bool {
         current.removeAll(keepingCapacity: true)
         var before: UInt32?, scalars = text.unicodeScalars.makeIterator()
         var scalar = scalars.next()

@@ -44,6 +44,9 @@ struct Pages: Sendable {
         let experiments = ExperimentPages(service: service), runs = RunPages(service: service), models = ModelPages(service: service)
         show("/", router) { try await experiments.list($0) }
         show("/experiments/{id}", router) { try await RunTablePage(service: service).show($0) }
+        let traces = TracePages(service: service)
+        show("/experiments/{id}/traces", router) { try await traces.list($0) }
+        show("/traces/{id}", router) { try await traces.one($0) }
         show("/runs/{id}", router) { try await runs.overview($0) }
         show("/runs/{id}/charts", router) { try await runs.charts($0) }
         show("/runs/{id}/artifacts", router) { try await runs.artifacts($0) }

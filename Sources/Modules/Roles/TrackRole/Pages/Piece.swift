@@ -58,6 +58,17 @@ enum Piece {
         }
     }
 
+    /// The same of shorter stretches: `840 ns`, `12.5 µs`, `3.2 ms`.
+    static func precise(nanoseconds: Int64) -> String {
+        switch nanoseconds {
+        case ..<0: ""
+        case 0..<1_000: "\(nanoseconds) ns"
+        case 1_000..<1_000_000: NumberText.short(Double(nanoseconds) / 1e3, digits: 3) + " µs"
+        case 1_000_000..<1_000_000_000: NumberText.short(Double(nanoseconds) / 1e6, digits: 3) + " ms"
+        default: span(milliseconds: nanoseconds / 1_000_000)
+        }
+    }
+
     /// How long a run took; how long it has been going when it still is.
     static func duration(_ info: RunInfo, now: EventTime.Milliseconds) -> String {
         let end = info.endTime ?? (info.status == .running ? now : nil)

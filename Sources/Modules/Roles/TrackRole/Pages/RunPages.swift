@@ -64,7 +64,7 @@ struct RunPages: Sendable {
             aria-label="Find metrics and parameters"><button>Find</button></form>
             """ : .empty
         page.body += """
-            \(Piece.description(run.tags))<div data-live="facts">\(facts(run, versions, parent: try await parent(of: run)))</div>\(search)
+            \(Piece.description(run.tags))<div data-live="facts">\(facts(run, versions, parent: try await parent(of: run), traces: try await traces(of: run)))</div>\(search)
             <div class="columns"><section><h2>\(title("Metrics", metrics.count, of: run.metrics.count))</h2><div data-live="metrics">\(metricTable.render())</div>\(rest(metrics.count))</section>
             <section><h2>\(title("Parameters", params.count, of: run.params.count))</h2>\(paramTable.render())\(rest(params.count))</section></div>
             \(Piece.section("Runs under this run", try await childTable(children)))\(Piece.section("Datasets", datasets(run)))\(Piece.section("Logged models", try await models(run)))\(Piece.section("Tags", tags(run)))
@@ -80,7 +80,7 @@ struct RunPages: Sendable {
         count > Self.maxRows ? "<p class=\"dim\">The first \(Self.maxRows) by name. Search for the others.</p>" : .empty
     }
 
-    private func facts(_ run: Run, _ versions: [RegisteredVersion], parent: HTML) -> HTML {
+    private func facts(_ run: Run, _ versions: [RegisteredVersion], parent: HTML, traces: HTML) -> HTML {
         let info = run.info, now = service.now()
         func tag(_ key: String) -> String { run.tags.first { $0.key == key }?.value ?? "" }
         let user = info.user.isEmpty ? tag("mlflow.user") : info.user
@@ -90,7 +90,7 @@ struct RunPages: Sendable {
             ("Started", Piece.momentAgo(info.startTime, now: now)),
             ("Duration", "\(Piece.duration(info, now: now))\(end)"), ("User", "\(user)"),
             ("Source", Self.source(tag("mlflow.source.name"), commit)),
-            ("Under", parent),
+            ("Under", parent), ("Traces", traces),
             (
                 "Registered as",
                 versions.map { version -> HTML in
@@ -105,6 +105,14 @@ struct RunPages: Sendable {
         guard let id = run.tags.first(where: { $0.key == TrackingStore.parentTag })?.value, !id.isEmpty else { return .empty }
         let found = try await service.store.runs(ids: [id], showing: TrackingStore.RunColumns()).first
         return Piece.run(id, name: found?.info.name)
+    }
+
+    private func traces(of run: Run) async throws(TrackingError) -> HTML {
+        let limit = 1_000, count = try await service.traces.count(ofRun: run.info.id, limit: limit)
+        guard count > 0 else { return .empty }
+        let filter = URLText.encode("run_id = '\(run.info.id)'")
+        let text = count < limit ? Piece.count(count, "trace") : "\(Piece.grouped(limit)) traces or more"
+        return "<a href=\"/experiments/\(run.info.experimentID)/traces?filter=\(filter)\">\(text)</a>"
     }
 
     /// What ran, and at which revision.

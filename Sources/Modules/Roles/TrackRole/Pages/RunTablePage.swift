@@ -32,7 +32,7 @@ struct RunTablePage: Sendable {
         let isLive = query["live"] != "off" && !query.has("page")
         page.refreshSeconds = isLive ? Self.refreshSeconds : nil
         page.body = """
-            \(about(experiment))\(searchForm(query, complaint))\(bar(query, table.picker, isNested: isNested, isLive: isLive))
+            \(about(experiment))\(TracePages.tabs(experiment.id, isTraces: false))\(searchForm(query, complaint))\(bar(query, table.picker, isNested: isNested, isLive: isLive))
             <form id="picked" action="/compare" data-picks></form>
             <div data-live="runs">\(table.html)\(Piece.pager(query, next: next, around: Self.position(table.topCount, query, next, activity)))</div>
             """
