@@ -23,7 +23,8 @@ import Web
         "params",
         "tags", "filter", "order_by", "max_results", "page_token", "view_type", "run_view_type", "alias", "version", "stage", "source",
         "model_id", "metric_key", "run_ids", "path", "datasets", "models", "status", "url", "events", "start_step", "end_step",
-        "archive_existing_versions", "trace", "trace_ids", "trace_id", "request_ids", "locations", "assessment", "update_mask", "experiment_name", "stages",
+        "archive_existing_versions", "trace", "trace_ids", "trace_id", "request_ids", "locations", "assessment", "update_mask",
+        "experiment_name", "stages",
     ]
 
     private static let texts = [

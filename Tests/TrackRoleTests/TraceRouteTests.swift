@@ -15,8 +15,10 @@ import Web
     }
 
     /// Sends one span in JSON form.
-    private func otlp(_ server: TrackServer, headers: [(String, String)], _ body: String? = nil) async throws -> (status: Int, text: String) {
-        let standard = #"{"resourceSpans":[{"scopeSpans":[{"spans":[{"traceId":"0af7651916cd43dd8448eb211c80319c","spanId":"00f067aa0ba902b7","name":"root","startTimeUnixNano":"1700000000000000000","endTimeUnixNano":"1700000000500000000"}]}]}]}"#
+    private func otlp(_ server: TrackServer, headers: [(String, String)], _ body: String? = nil) async throws -> (status: Int, text: String)
+    {
+        let standard =
+            #"{"resourceSpans":[{"scopeSpans":[{"spans":[{"traceId":"0af7651916cd43dd8448eb211c80319c","spanId":"00f067aa0ba902b7","name":"root","startTimeUnixNano":"1700000000000000000","endTimeUnixNano":"1700000000500000000"}]}]}]}"#
         var call = JSONClient.Call(.post, "/v1/traces")
         call.body = Array((body ?? standard).utf8)
         call.contentType = headers.first { $0.0 == "Content-Type" }?.1 ?? ""
@@ -52,10 +54,17 @@ import Web
             #expect(got.json?["trace"]?["spans"]?.array?.first?["start_time_unix_nano"] == .int(1_700_000_000_000_000_000))
             #expect(try await otlp(server, headers: [Self.json]).status == 422)
             #expect(try await otlp(server, headers: [("Content-Type", "text/plain"), Self.experiment]).status == 400)
-            #expect(try await otlp(server, headers: [Self.json, Self.experiment], "{}") == (400, #"{"detail":"Invalid OpenTelemetry format - no spans found"}"#))
-            #expect(try await otlp(server, headers: [Self.json, Self.experiment], "{") == (400, #"{"detail":"Invalid OpenTelemetry format"}"#))
+            #expect(
+                try await otlp(server, headers: [Self.json, Self.experiment], "{}") == (
+                    400, #"{"detail":"Invalid OpenTelemetry format - no spans found"}"#
+                ))
+            #expect(
+                try await otlp(server, headers: [Self.json, Self.experiment], "{") == (400, #"{"detail":"Invalid OpenTelemetry format"}"#))
             #expect(try await otlp(server, headers: [Self.json, Self.experiment, ("Content-Encoding", "br")]).status == 400)
-            #expect(try await otlp(server, headers: [Self.json, Self.experiment, ("Content-Encoding", "gzip")]) == (400, #"{"detail":"Failed to decompress gzip payload"}"#))
+            #expect(
+                try await otlp(server, headers: [Self.json, Self.experiment, ("Content-Encoding", "gzip")]) == (
+                    400, #"{"detail":"Failed to decompress gzip payload"}"#
+                ))
             #expect(try await otlp(server, headers: [Self.json, ("x-mlflow-experiment-id", "999")]).status == 404)
         }
     }
@@ -63,13 +72,28 @@ import Web
     @Test(arguments: [
         ("POST", "/api/3.0/mlflow/traces", "{}", "Missing value for required parameter 'trace'."),
         ("POST", "/api/3.0/mlflow/traces/search", "{}", "Missing value for required parameter 'locations'."),
-        ("POST", "/api/3.0/mlflow/traces/search", #"{"locations":[],"max_results":501}"#, "Invalid value 501 for parameter 'max_results' supplied"),
-        ("PATCH", "/api/3.0/mlflow/traces/tr-a/tags", #"{"key":"mlflow.trace.spansLocation","value":"x"}"#, "Tag 'mlflow.trace.spansLocation' is immutable and cannot be set on a trace."),
+        (
+            "POST", "/api/3.0/mlflow/traces/search", #"{"locations":[],"max_results":501}"#,
+            "Invalid value 501 for parameter 'max_results' supplied"
+        ),
+        (
+            "PATCH", "/api/3.0/mlflow/traces/tr-a/tags", #"{"key":"mlflow.trace.spansLocation","value":"x"}"#,
+            "Tag 'mlflow.trace.spansLocation' is immutable and cannot be set on a trace."
+        ),
         ("DELETE", "/api/3.0/mlflow/traces/tr-a/tags", #"{"key":"zz"}"#, "No trace tag with key 'zz' for trace with ID 'tr-a'"),
-        ("POST", "/api/2.0/mlflow/traces/delete-traces", #"{"experiment_id":"0"}"#, "Either `max_timestamp_millis` or `trace_ids` must be specified."),
-        ("POST", "/api/3.0/mlflow/traces/tr-zz/assessments", #"{"assessment":{"feedback":{"value":1}}}"#, "Trace with ID 'tr-zz' not found."),
+        (
+            "POST", "/api/2.0/mlflow/traces/delete-traces", #"{"experiment_id":"0"}"#,
+            "Either `max_timestamp_millis` or `trace_ids` must be specified."
+        ),
+        (
+            "POST", "/api/3.0/mlflow/traces/tr-zz/assessments", #"{"assessment":{"feedback":{"value":1}}}"#,
+            "Trace with ID 'tr-zz' not found."
+        ),
         ("POST", "/api/3.0/mlflow/traces/tr-a/assessments", #"{"assessment":{}}"#, "Unknown assessment type: None"),
-        ("PATCH", "/api/3.0/mlflow/traces/tr-a/assessments/a-x", #"{"assessment":{}}"#, "Missing value for required parameter 'update_mask'."),
+        (
+            "PATCH", "/api/3.0/mlflow/traces/tr-a/assessments/a-x", #"{"assessment":{}}"#,
+            "Missing value for required parameter 'update_mask'."
+        ),
     ])
     func `a refusal says why`(method: String, path: String, body: String, message: String) async throws {
         try await TrackServer.with { (server: TrackServer) async throws in
@@ -85,16 +109,20 @@ import Web
             _ = await start(server, "tr-a")
             let path = "/api/3.0/mlflow/traces/tr-a/assessments"
             let source = #""source":{"source_type":"HUMAN","source_id":"me"}"#
-            let feedback = await server.call(.post, path, #"{"assessment":{"assessment_name":"a",\#(source),"feedback":{"value":[1,null,{"k":2}]}}}"#)
+            let feedback = await server.call(
+                .post, path, #"{"assessment":{"assessment_name":"a",\#(source),"feedback":{"value":[1,null,{"k":2}]}}}"#)
             #expect(feedback.json?["assessment"]?["feedback"]?["value"] == .array([.double(1), .null, .object([.init("k", .double(2))])]))
             let expected = await server.call(
                 .post, path,
-                #"{"assessment":{"assessment_name":"b",\#(source),"expectation":{"serialized_value":{"serialization_format":"JSON_FORMAT","value":"[1, 2]"}}}}"#)
+                #"{"assessment":{"assessment_name":"b",\#(source),"expectation":{"serialized_value":{"serialization_format":"JSON_FORMAT","value":"[1, 2]"}}}}"#
+            )
             #expect(expected.json?["assessment"]?["expectation"]?["serialized_value"]?["value"]?.string == "[1, 2]")
             let id = try #require(feedback.json?["assessment"]?["assessment_id"]?.string)
             let changed = await server.call(
                 .patch, path + "/" + id, #"{"assessment":{"rationale":"r","metadata":{"z":"1"}},"update_mask":"rationale,metadata"}"#)
-            #expect(changed.json?["assessment"]?["rationale"]?.string == "r" && changed.json?["assessment"]?["feedback"] == feedback.json?["assessment"]?["feedback"])
+            #expect(
+                changed.json?["assessment"]?["rationale"]?.string == "r"
+                    && changed.json?["assessment"]?["feedback"] == feedback.json?["assessment"]?["feedback"])
             #expect(await server.call(.delete, path + "/" + id, "{}").status == 200)
             #expect(await server.call(.get, path + "/" + id) == .refused(404, "RESOURCE_DOES_NOT_EXIST"))
         }
@@ -103,8 +131,11 @@ import Web
     @Test func `spans that a client left as a file are read from there, and only from the trace's own experiment`() async throws {
         try await TrackServer.with { (server: TrackServer) async throws in
             _ = await start(server, "tr-a")
-            #expect(await server.call(.get, "/api/3.0/mlflow/traces/get", query: [("trace_id", "tr-a"), ("allow_partial", "true")]).json?["trace"]?["spans"] == nil)
-            let span = #"{"spans":[{"trace_id":"0af7651916cd43dd8448eb211c80319c","span_id":"00f067aa0ba902b7","parent_span_id":null,"name":"left","start_time_unix_nano":1,"end_time_unix_nano":2,"status":{"code":"OK"},"attributes":{}}]}"#
+            #expect(
+                await server.call(.get, "/api/3.0/mlflow/traces/get", query: [("trace_id", "tr-a"), ("allow_partial", "true")]).json?[
+                    "trace"]?["spans"] == nil)
+            let span =
+                #"{"spans":[{"trace_id":"0af7651916cd43dd8448eb211c80319c","span_id":"00f067aa0ba902b7","parent_span_id":null,"name":"left","start_time_unix_nano":1,"end_time_unix_nano":2,"status":{"code":"OK"},"attributes":{}}]}"#
             for place in ["0/traces/tr-a", "1/traces/tr-a"] {
                 let folder = server.directory + "/artifacts/" + place + "/artifacts"
                 try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
@@ -112,12 +143,21 @@ import Web
             }
             let whole = await server.call(.get, "/api/3.0/mlflow/traces/get", query: [("trace_id", "tr-a")])
             #expect(whole.json?["trace"]?["spans"]?.array?.first?["name"]?.string == "left")
-            #expect(await server.call(.get, "/ajax-api/2.0/mlflow/get-trace-artifact", query: [("request_id", "tr-a")]).json?["spans"]?.array?.count == 1)
-            #expect(await server.call(.get, "/ajax-api/2.0/mlflow/get-trace-artifact", query: [("request_id", "tr-a"), ("path", "../traces.json")]).status == 400)
+            #expect(
+                await server.call(.get, "/ajax-api/2.0/mlflow/get-trace-artifact", query: [("request_id", "tr-a")]).json?["spans"]?.array?
+                    .count == 1)
+            #expect(
+                await server.call(
+                    .get, "/ajax-api/2.0/mlflow/get-trace-artifact", query: [("request_id", "tr-a"), ("path", "../traces.json")]
+                ).status == 400)
             let moved = #"{"key":"mlflow.artifactLocation","value":"mlflow-artifacts:/1/traces/tr-a/artifacts"}"#
             #expect(await server.call(.patch, "/api/3.0/mlflow/traces/tr-a/tags", moved).status == 200)
-            #expect(await server.call(.get, "/api/3.0/mlflow/traces/get", query: [("trace_id", "tr-a"), ("allow_partial", "true")]).json?["trace"]?["spans"] == nil)
-            #expect(await server.api(.post, "traces/delete-traces", #"{"experiment_id":"0","request_ids":["tr-a"]}"#).json?["traces_deleted"]?.int64 == 1)
+            #expect(
+                await server.call(.get, "/api/3.0/mlflow/traces/get", query: [("trace_id", "tr-a"), ("allow_partial", "true")]).json?[
+                    "trace"]?["spans"] == nil)
+            #expect(
+                await server.api(.post, "traces/delete-traces", #"{"experiment_id":"0","request_ids":["tr-a"]}"#).json?["traces_deleted"]?
+                    .int64 == 1)
             #expect(!FileManager.default.fileExists(atPath: server.directory + "/artifacts/0/traces/tr-a/artifacts/traces.json"))
             #expect(FileManager.default.fileExists(atPath: server.directory + "/artifacts/1/traces/tr-a/artifacts/traces.json"))
         }

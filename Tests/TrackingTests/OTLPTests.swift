@@ -25,8 +25,8 @@ import Web
         #expect(root.start == 1_700_000_000_123_456_789 && root.end == 1_700_000_001_123_456_789)
         let attributes = Dictionary(uniqueKeysWithValues: root.attributes.map { ($0.key, $0.json) })
         let expected = [
-                "text": "\"häß\"", "int": "-3", "double": "1e-07", "flag": "true", "bytes": #""b\"\\x00a'\"""#, "list": #"[1, "x", null]"#,
-                "map": #"{"k": 2.0}"#, "input.value": #"{"q": 1}"#, "mlflow.traceRequestId": #""tr-0af7651916cd43dd8448eb211c80319c""#,
+            "text": "\"häß\"", "int": "-3", "double": "1e-07", "flag": "true", "bytes": #""b\"\\x00a'\"""#, "list": #"[1, "x", null]"#,
+            "map": #"{"k": 2.0}"#, "input.value": #"{"q": 1}"#, "mlflow.traceRequestId": #""tr-0af7651916cd43dd8448eb211c80319c""#,
         ]
         #expect(attributes == expected)
         let event = TraceSpan.Event(
@@ -124,7 +124,8 @@ import Web
             span.translate()
             #expect(TraceSpan(content: span.content) == span)
         }
-        let old = #"{"trace_id": "tr-0af7651916cd43dd8448eb211c80319c", "span_id": "00f067aa0ba902b7", "parent_span_id": null, "name": "n", "start_time_unix_nano": 1, "end_time_unix_nano": 2, "status": {"code": "OK"}, "attributes": {"mlflow.spanType": "\"LLM\""}}"#
+        let old =
+            #"{"trace_id": "tr-0af7651916cd43dd8448eb211c80319c", "span_id": "00f067aa0ba902b7", "parent_span_id": null, "name": "n", "start_time_unix_nano": 1, "end_time_unix_nano": 2, "status": {"code": "OK"}, "attributes": {"mlflow.spanType": "\"LLM\""}}"#
         let span = try #require(TraceSpan(content: old))
         #expect(span.traceID == "tr-0af7651916cd43dd8448eb211c80319c" && span.status == .ok && span.type == "LLM")
         #expect(TraceSpan(content: "{}") == nil && TraceSpan(content: "[") == nil)
@@ -135,7 +136,8 @@ import Web
         (draft.trace, draft.id) = ([1], [2])
         draft.attributes = [
             .init("gen_ai.operation.name", .string("chat")), .init("gen_ai.usage.input_tokens", .int(10)),
-            .init("gen_ai.usage.output_tokens", .int(5)), .init("gen_ai.request.model", .string("m")), .init("input.value", .string("{\"q\": 1}")),
+            .init("gen_ai.usage.output_tokens", .int(5)), .init("gen_ai.request.model", .string("m")),
+            .init("input.value", .string("{\"q\": 1}")),
         ]
         var span = try #require(draft.span)
         span.translate()
@@ -145,9 +147,11 @@ import Web
 
     @Test func `text is written as Python writes it`() {
         let value = JSONValue.object([
-            .init("a", .array([.int(1), .double(2), .double(1e16), .double(1e-5), .null, .bool(false)])), .init("ü\n", .string("\u{1}\"\\😀")),
+            .init("a", .array([.int(1), .double(2), .double(1e16), .double(1e-5), .null, .bool(false)])),
+            .init("ü\n", .string("\u{1}\"\\😀")),
         ])
         #expect(PythonJSON.text(value) == #"{"a": [1, 2.0, 1e+16, 1e-05, null, false], "ü\n": "\u0001\"\\😀"}"#)
-        #expect(PythonJSON.text(value, isASCII: true) == #"{"a": [1, 2.0, 1e+16, 1e-05, null, false], "\u00fc\n": "\u0001\"\\\ud83d\ude00"}"#)
+        #expect(
+            PythonJSON.text(value, isASCII: true) == #"{"a": [1, 2.0, 1e+16, 1e-05, null, false], "\u00fc\n": "\u0001\"\\\ud83d\ude00"}"#)
     }
 }

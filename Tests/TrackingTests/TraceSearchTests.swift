@@ -8,18 +8,21 @@ import Web
     private func fixture() async throws -> TraceFixture {
         let fixture = try await TraceFixture()
         let session = [KeyValue("mlflow.trace.session", "s1")]
-        try await fixture.trace(TraceFixture.id(1), at: 10, took: 100, metadata: session, tags: [KeyValue("mlflow.traceName", "chat"), KeyValue("team", "a")])
+        try await fixture.trace(
+            TraceFixture.id(1), at: 10, took: 100, metadata: session, tags: [KeyValue("mlflow.traceName", "chat"), KeyValue("team", "a")])
         try await fixture.trace(TraceFixture.id(2), at: 20, took: 300, metadata: session, tags: [KeyValue("mlflow.traceName", "chat")])
         try await fixture.trace(
             TraceFixture.id(3), at: 30, took: 200, .error, metadata: [KeyValue("mlflow.sourceRun", "run-1")],
             tags: [KeyValue("mlflow.traceName", "search"), KeyValue("team", "b")])
         try await fixture.trace(TraceFixture.id(4), at: 40)
-        try await fixture.spans(3, [
-            .init(id: 1, name: "root", attributes: [.init("mlflow.spanInputs", .object([.init("q", .string("refund please"))]))]),
-            .init(
-                id: 2, parent: 1, name: "llm", status: .error,
-                attributes: [.init("mlflow.spanType", .string("LLM")), .init("model", .string("gpt-4")), .init("depth", .int(3))]),
-        ])
+        try await fixture.spans(
+            3,
+            [
+                .init(id: 1, name: "root", attributes: [.init("mlflow.spanInputs", .object([.init("q", .string("refund please"))]))]),
+                .init(
+                    id: 2, parent: 1, name: "llm", status: .error,
+                    attributes: [.init("mlflow.spanType", .string("LLM")), .init("model", .string("gpt-4")), .init("depth", .int(3))]),
+            ])
         try await fixture.store.link(traces: [TraceFixture.id(4)], toRun: "run-1")
         try await fixture.store.link(trace: TraceFixture.id(4), toPrompts: ["p/1"])
         for (trace, name, kind, value, metadata) in [
@@ -34,32 +37,37 @@ import Web
         return fixture
     }
 
-    @Test(arguments: [
-        ("", [4, 3, 2, 1]), ("status = 'ERROR'", [3]), ("trace.status != 'OK'", [3]), ("status IN ('ERROR', 'X')", [3]),
-        ("name = 'chat'", [2, 1]), ("attributes.name LIKE 'Ch%'", []), ("name ILIKE 'Ch%'", [2, 1]), ("name RLIKE '^s.*h$'", [3]),
-        ("name IS NULL", [4]), ("name IS NOT NULL", [3, 2, 1]), ("timestamp_ms >= 20 AND timestamp < 40", [3, 2]),
-        ("execution_time > 150", [3, 2]), ("execution_time_ms <= 100", [1]), ("end_time = 230", [3]),
-        ("tags.team = 'a'", [1]), ("tag.team != 'a'", [3]), ("tags.team IS NULL", [4, 2]), ("tags.`mlflow.traceName` = 'search'", [3]),
-        ("metadata.mlflow.trace.session = 's1'", [2, 1]), ("request_metadata.mlflow.sourceRun RLIKE 'run'", [3]),
-        ("run_id = 'run-1'", [4, 3]), ("trace.run_id != 'run-1'", []), ("prompt = 'p/1'", [4]),
-        ("span.name = 'llm'", [3]), ("span.name = 'llm' AND span.status = 'ERROR'", [3]), ("span.name = 'root' AND span.status = 'ERROR'", []),
-        ("span.type IN ('LLM', 'TOOL')", [3]), ("span.attributes.model = 'gpt-4'", [3]), ("span.attributes.model LIKE 'gpt%'", [3]),
-        ("span.attributes.model RLIKE '^gpt-[0-9]$'", [3]), ("span.attributes.depth = '3'", [3]), ("span.attributes.none != 'x'", []),
-        ("span.content LIKE '%refund%'", [3]), ("trace.text ILIKE '%REFUND please%'", [3]),
-        ("feedback.good = 'true'", [2, 1]), ("feedback.good = 'yes'", [3]), ("feedback.good != 'yes'", [2, 1]),
-        ("feedback.good LIKE 'y%'", [3]), ("feedback.good IS NOT NULL", [3, 2, 1]), ("feedback.good IS NULL", [4]),
-        ("feedback.score > 0.5", [3]), ("feedback.score > 0.8", []), ("expectation.answer = '42'", [3]), ("expectation.good IS NULL", [4, 3, 2, 1]),
-        ("issue.id = 'x'", []), ("request_id = 'tr-x'", []),
-    ] as [(String, [UInt8])])
+    @Test(
+        arguments: [
+            ("", [4, 3, 2, 1]), ("status = 'ERROR'", [3]), ("trace.status != 'OK'", [3]), ("status IN ('ERROR', 'X')", [3]),
+            ("name = 'chat'", [2, 1]), ("attributes.name LIKE 'Ch%'", []), ("name ILIKE 'Ch%'", [2, 1]), ("name RLIKE '^s.*h$'", [3]),
+            ("name IS NULL", [4]), ("name IS NOT NULL", [3, 2, 1]), ("timestamp_ms >= 20 AND timestamp < 40", [3, 2]),
+            ("execution_time > 150", [3, 2]), ("execution_time_ms <= 100", [1]), ("end_time = 230", [3]),
+            ("tags.team = 'a'", [1]), ("tag.team != 'a'", [3]), ("tags.team IS NULL", [4, 2]), ("tags.`mlflow.traceName` = 'search'", [3]),
+            ("metadata.mlflow.trace.session = 's1'", [2, 1]), ("request_metadata.mlflow.sourceRun RLIKE 'run'", [3]),
+            ("run_id = 'run-1'", [4, 3]), ("trace.run_id != 'run-1'", []), ("prompt = 'p/1'", [4]),
+            ("span.name = 'llm'", [3]), ("span.name = 'llm' AND span.status = 'ERROR'", [3]),
+            ("span.name = 'root' AND span.status = 'ERROR'", []),
+            ("span.type IN ('LLM', 'TOOL')", [3]), ("span.attributes.model = 'gpt-4'", [3]), ("span.attributes.model LIKE 'gpt%'", [3]),
+            ("span.attributes.model RLIKE '^gpt-[0-9]$'", [3]), ("span.attributes.depth = '3'", [3]), ("span.attributes.none != 'x'", []),
+            ("span.content LIKE '%refund%'", [3]), ("trace.text ILIKE '%REFUND please%'", [3]),
+            ("feedback.good = 'true'", [2, 1]), ("feedback.good = 'yes'", [3]), ("feedback.good != 'yes'", [2, 1]),
+            ("feedback.good LIKE 'y%'", [3]), ("feedback.good IS NOT NULL", [3, 2, 1]), ("feedback.good IS NULL", [4]),
+            ("feedback.score > 0.5", [3]), ("feedback.score > 0.8", []), ("expectation.answer = '42'", [3]),
+            ("expectation.good IS NULL", [4, 3, 2, 1]),
+            ("issue.id = 'x'", []), ("request_id = 'tr-x'", []),
+        ] as [(String, [UInt8])])
     func `traces are found by`(filter: String, expected: [UInt8]) async throws {
         #expect(try await fixture().found(filter) == expected.map { TraceFixture.id($0) }, "\(filter)")
     }
 
-    @Test(arguments: [
-        (["execution_time_ms"], [1, 3, 2, 4]), (["execution_time DESC"], [2, 3, 1, 4]), (["timestamp_ms ASC"], [1, 2, 3, 4]),
-        (["name", "timestamp_ms ASC"], [1, 2, 3, 4]), (["tags.team DESC"], [3, 1, 4, 2]), (["metadata.mlflow.trace.session"], [2, 1, 4, 3]),
-        (["status", "request_id DESC"], [3, 4, 2, 1]),
-    ] as [([String], [UInt8])])
+    @Test(
+        arguments: [
+            (["execution_time_ms"], [1, 3, 2, 4]), (["execution_time DESC"], [2, 3, 1, 4]), (["timestamp_ms ASC"], [1, 2, 3, 4]),
+            (["name", "timestamp_ms ASC"], [1, 2, 3, 4]), (["tags.team DESC"], [3, 1, 4, 2]),
+            (["metadata.mlflow.trace.session"], [2, 1, 4, 3]),
+            (["status", "request_id DESC"], [3, 4, 2, 1]),
+        ] as [([String], [UInt8])])
     func `traces are ordered by`(order: [String], expected: [UInt8]) async throws {
         let fixture = try await fixture()
         #expect(try await fixture.found(order: order) == expected.map { TraceFixture.id($0) })
@@ -117,7 +125,8 @@ import Web
         let fixture = try await fixture()
         var generator = SeededGenerator(seed: 31)
         let pieces = [
-            "span", "feedback", "tags", "trace", "metadata", "issue", "name", "status", "text", "attributes", ".", "`a b`", "'x'", "'%'", "=",
+            "span", "feedback", "tags", "trace", "metadata", "issue", "name", "status", "text", "attributes", ".", "`a b`", "'x'", "'%'",
+            "=",
             "!=", ">", " AND ", " IN ", "(", ")", "1", " IS NULL", " LIKE ", " RLIKE ", "'['", "prompt", "run_id", "\"", " ",
         ]
         for _ in 0..<2_000 {

@@ -100,7 +100,9 @@ struct TraceFixture {
         let attributes: [JSONValue.Member] = [
             .init("session.id", .string("s1")), .init("user.id", .string("ada")), .init("mlflow.traceTag.team", .string("prices")),
             .init("mlflow.traceTag.mlflow.trace.spansLocation", .string("elsewhere")),
-            .init("mlflow.spanInputs", .object([.init("messages", .array([.object([.init("role", .string("user")), .init("content", .string("hi"))])]))])),
+            .init(
+                "mlflow.spanInputs",
+                .object([.init("messages", .array([.object([.init("role", .string("user")), .init("content", .string("hi"))])]))])),
         ]
         try await fixture.spans(1, [.init(id: 1, attributes: attributes)])
         let trace = try await fixture.store.trace(id: TraceFixture.id(1))
@@ -117,7 +119,9 @@ struct TraceFixture {
         #expect(try await fixture.found("name IS NULL") == ["tr-a"])
         #expect(await refusal { try await fixture.store.deleteTag(trace: "tr-a", key: "mlflow.traceName") } == .doesNotExist)
         #expect(await refusal { try await fixture.store.setTag(trace: "tr-b", KeyValue("a", "b")) } == .doesNotExist)
-        #expect(await refusal { try await fixture.store.setTag(trace: "tr-a", KeyValue(String(repeating: "a", count: 251), "b")) } == .invalidParameter)
+        #expect(
+            await refusal { try await fixture.store.setTag(trace: "tr-a", KeyValue(String(repeating: "a", count: 251), "b")) }
+                == .invalidParameter)
     }
 
     @Test func `traces go the oldest first, with everything that belongs to them`() async throws {
@@ -135,7 +139,9 @@ struct TraceFixture {
         }
         #expect(rest == [0, 0, 0, 0])
         for (until, limit, ids) in [(nil, nil, []), (1, nil, ["a"]), (nil, 1, ["a"]), (1, 0, [])] as [(Int64?, Int64?, [String])] {
-            #expect(await refusal { try await fixture.store.delete(experiment: "0", until: until, limit: limit, ids: ids) } == .invalidParameter)
+            #expect(
+                await refusal { try await fixture.store.delete(experiment: "0", until: until, limit: limit, ids: ids) } == .invalidParameter
+            )
         }
     }
 

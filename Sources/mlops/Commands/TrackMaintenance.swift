@@ -69,7 +69,8 @@ struct TrackExport: AsyncParsableCommand {
             let database = try await directory.database()
             try FileManager.default.createDirectory(atPath: out, withIntermediateDirectories: true)
             let counts = try await TrackExporter(
-                store: TrackingStore(database: database), traces: TraceStore(database: database), registry: RegistryStore(database: database)
+                store: TrackingStore(database: database), traces: TraceStore(database: database),
+                registry: RegistryStore(database: database)
             ).write(to: out)
             print(
                 "\(counts.experiments) experiments, \(counts.runs) runs, \(counts.metrics) observations, \(counts.versions) versions, \(counts.traces) traces"

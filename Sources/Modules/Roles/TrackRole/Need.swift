@@ -93,8 +93,10 @@ struct Need: Sendable {
         // By both names of a trace's id: the number of the release tells which is meant.
         "traces": .writes(.trainer, .newTrace), "traces/get": .reads(.trace("trace_id")), "traces/batchGet": .reads(.traces),
         "traces/batchGetInfos": .reads(.traces), "traces/search": .reads(.locations), "traces/{trace_id}": .reads(.trace("trace_id")),
-        "traces/{trace_id}/tags": .writes(.trainer, .trace("trace_id")), "traces/delete-traces": .writes(.trainer, .experiment("experiment_id")),
-        "traces/calculate-filter-correlation": .reads(.experiments), "traces/metrics": .reads(.experiments), "traces/{request_id}": .writes(.trainer, .trace("request_id")),
+        "traces/{trace_id}/tags": .writes(.trainer, .trace("trace_id")),
+        "traces/delete-traces": .writes(.trainer, .experiment("experiment_id")),
+        "traces/calculate-filter-correlation": .reads(.experiments), "traces/metrics": .reads(.experiments),
+        "traces/{request_id}": .writes(.trainer, .trace("request_id")),
         "traces/{request_id}/info": .reads(.trace("request_id")), "traces/{request_id}/tags": .writes(.trainer, .trace("request_id")),
         "traces/link-to-run": .writes(.trainer, .traces), "traces/link-prompts": .writes(.trainer, .trace("trace_id")),
         "get-online-trace-details": .reads(.nothing), "traces/{trace_id}/assessments": .writes(.trainer, .trace("trace_id")),
@@ -133,7 +135,9 @@ struct Need: Sendable {
             if let run = try arguments.optionalText("run_id"), !run.isEmpty { try await service.requireRun(run) }
         case .newTrace where method == .get: for id in try arguments.texts("experiment_ids") { try await service.requireExperiment(id) }
         case .newTrace:
-            guard arguments["trace"] != nil else { return try await service.requireExperiment(arguments.optionalText("experiment_id") ?? "0") }
+            guard arguments["trace"] != nil else {
+                return try await service.requireExperiment(arguments.optionalText("experiment_id") ?? "0")
+            }
             let info = try arguments.object("trace").optionalObject("trace_info")
             try await service.requireExperiment(info.traceExperiment())
             try await service.requireTraces([info.text("trace_id")], mayBeMissing: true)

@@ -41,7 +41,8 @@ extension Route {
             default:
                 throw TrackingError(
                     .invalidParameter,
-                    "Invalid update_mask '\(Validation.shown(mask))': '\(Validation.shown(String(path)))' of an assessment cannot be updated")
+                    "Invalid update_mask '\(Validation.shown(mask))': '\(Validation.shown(String(path)))' of an assessment cannot be updated"
+                )
             }
         }
         return change

@@ -38,7 +38,9 @@ extension Route {
             let trace = try await service.traces.trace(id: arguments.text("trace_id"))
             return .message("trace") { $0.trace(trace) }
         },
-        Route(.patch, path: "traces/{trace_id}/tags", version: "3.0") { service, arguments in try await setTag(service, arguments, "trace_id") },
+        Route(.patch, path: "traces/{trace_id}/tags", version: "3.0") { service, arguments in
+            try await setTag(service, arguments, "trace_id")
+        },
         Route(.delete, path: "traces/{trace_id}/tags", version: "3.0") { service, arguments in
             try await deleteTag(service, arguments, "trace_id")
         },

@@ -56,7 +56,9 @@ struct TraceRoutes: Sendable {
         guard let media, ["application/x-protobuf", "application/json"].contains(media) else {
             throw Refusal(
                 status: .badRequest,
-                detail: "Invalid Content-Type: \(type.map { Validation.shown($0) } ?? "None"). Expected: application/x-protobuf or application/json")
+                detail:
+                    "Invalid Content-Type: \(type.map { Validation.shown($0) } ?? "None"). Expected: application/x-protobuf or application/json"
+            )
         }
         let body = try await content(of: request)
         let sent: OTLPRequest

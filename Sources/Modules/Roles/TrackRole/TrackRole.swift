@@ -109,7 +109,8 @@ package struct TrackRole: Service {
             store: WebhookStore(database: database, key: try SecretKeyFile.read(directory)), allowsPrivate: allowsPrivateWebhooks,
             logger: logger, now: now)
         let service = TrackService(
-            store: store, traces: TraceStore(database: database), registry: RegistryStore(database: database), artifacts: try await ArtifactStore(root: artifactRoot),
+            store: store, traces: TraceStore(database: database), registry: RegistryStore(database: database),
+            artifacts: try await ArtifactStore(root: artifactRoot),
             webhooks: webhooks, now: now
         ) { [announce] event in
             webhooks.tell(event)

@@ -73,7 +73,8 @@ extension MLflowDownload {
     private static func insert(assessment: JSONValue, trace: String, _ db: Database) throws {
         let kind = ["feedback", "expectation", "issue"].first { assessment[$0] != nil } ?? "feedback"
         let said = assessment[kind] ?? .null
-        let value = kind == "issue" ? PythonJSON.text(said) : said["serialized_value"]?["value"]?.string ?? PythonJSON.text(said["value"] ?? .null)
+        let value =
+            kind == "issue" ? PythonJSON.text(said) : said["serialized_value"]?["value"]?.string ?? PythonJSON.text(said["value"] ?? .null)
         try db.execute(
             sql: "INSERT OR REPLACE INTO assessments VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, ?, ?, ?, ?, ?)",
             arguments: [

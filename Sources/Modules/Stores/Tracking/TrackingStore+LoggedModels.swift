@@ -61,7 +61,9 @@ extension TrackingStore {
     package func deleteLoggedModelTag(id: String, key: String, now: EventTime.Milliseconds) async throws(TrackingError) {
         _ = try await changeModel(id, now) { seq, db in
             try db.execute(sql: "DELETE FROM logged_model_tags WHERE model = ? AND key = ?", arguments: [seq, key])
-            guard db.changesCount > 0 else { throw TrackingError(.doesNotExist, "No tag with key '\(key)' found for model with ID '\(id)'.") }
+            guard db.changesCount > 0 else {
+                throw TrackingError(.doesNotExist, "No tag with key '\(key)' found for model with ID '\(id)'.")
+            }
         }
     }
 

@@ -62,7 +62,8 @@ extension TrackingStore {
         for param in params where !keys.insert(param.key).inserted {
             throw TrackingError(
                 .invalidParameter,
-                "Duplicate parameter keys have been submitted: ['\(Validation.shown(param.key))']. Please ensure the request contains only one param value per param key.")
+                "Duplicate parameter keys have been submitted: ['\(Validation.shown(param.key))']. Please ensure the request contains only one param value per param key."
+            )
         }
         return (params, tags)
     }

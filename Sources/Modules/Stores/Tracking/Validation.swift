@@ -75,7 +75,8 @@ package enum Validation {
         try key(metric.key, "Metric", at: place())
         guard metric.timestamp >= 0 else {
             throw TrackingError(
-                .invalidParameter, "Invalid value \(metric.timestamp) for parameter 'timestamp' supplied: metric '\(metric.key)' (value=\(metric.value)). Timestamp must be a nonnegative long (64-bit integer) "
+                .invalidParameter,
+                "Invalid value \(metric.timestamp) for parameter 'timestamp' supplied: metric '\(metric.key)' (value=\(metric.value)). Timestamp must be a nonnegative long (64-bit integer) "
             )
         }
     }

@@ -62,7 +62,8 @@ struct SpanTree {
                 """
         }
         let rest: HTML =
-            spanCount > rows.count ? "<p class=\"dim\">The first \(Piece.grouped(rows.count)) of \(Piece.grouped(spanCount)) spans.</p>" : .empty
+            spanCount > rows.count
+            ? "<p class=\"dim\">The first \(Piece.grouped(rows.count)) of \(Piece.grouped(spanCount)) spans.</p>" : .empty
         return """
             <div class="scroll"><table class="compact waterfall"><thead><tr><th scope="col">Span</th><th scope="col">Type</th><th scope="col">Status</th>\
             <th scope="col">Time</th><th scope="col" class="number">Duration</th></tr></thead><tbody>

@@ -156,7 +156,10 @@ struct TracePages: Sendable {
         let usage = trace.metadata(TraceKey.tokenUsage).flatMap { try? JSONReader.read($0.utf8) }
         let model = trace.metadata(TraceKey.model) ?? ""
         return Piece.facts([
-            ("Started", "\(Piece.moment(trace.requestTime)) <span class=\"dim\">(\(Piece.relative(trace.requestTime, now: service.now())))</span>"),
+            (
+                "Started",
+                "\(Piece.moment(trace.requestTime)) <span class=\"dim\">(\(Piece.relative(trace.requestTime, now: service.now())))</span>"
+            ),
             ("Duration", trace.duration.map { "\(Piece.span(milliseconds: $0))" } ?? .empty),
             ("Spans", "\(Piece.grouped(tree.spanCount))"),
             ("Tokens", usage?["total_tokens"]?.int64.map { "\(Piece.grouped(Int(clamping: $0)))" } ?? .empty),
@@ -223,7 +226,8 @@ struct TracePages: Sendable {
                 let old: HTML = said.isValid ? .empty : " <span class=\"tag\">replaced</span>"
                 return [
                     "\(said.name)\(old)", "\(said.kind.rawValue)", "\(value(said.value))\(failure)", Piece.clip(said.rationale ?? ""),
-                    "\(said.sourceType.lowercased().replacing("_", with: " ")) \(said.sourceID ?? "")", Piece.ago(said.lastUpdateTime, now: now),
+                    "\(said.sourceType.lowercased().replacing("_", with: " ")) \(said.sourceID ?? "")",
+                    Piece.ago(said.lastUpdateTime, now: now),
                 ]
             }
         ).render()
@@ -240,7 +244,8 @@ struct TracePages: Sendable {
         let clients = noted + trace.metadata
         let rest: HTML =
             clients.isEmpty
-            ? .empty : "<details><summary class=\"dim\">What the client noted (\(clients.count))</summary>\(table("Key", clients))</details>"
+            ? .empty
+            : "<details><summary class=\"dim\">What the client noted (\(clients.count))</summary>\(table("Key", clients))</details>"
         return "\(table("Tag", own))\(rest)"
     }
 }

@@ -181,12 +181,14 @@ enum TraceGrammar {
         let metadata = SearchGrammar.Collection(.text, table: "trace_metadata @", condition: "@.trace = t.seq AND @.key = ?")
         let run = "(SELECT m.value FROM trace_metadata m WHERE m.trace = t.seq AND m.key = 'mlflow.sourceRun')"
         let start = SearchGrammar.Attribute(.number, "t.request_time", isAlwaysThere: true)
-        let id = SearchGrammar.Attribute(.text, "t.id", isListed: true, isAlwaysThere: true), duration = SearchGrammar.Attribute(.number, "t.duration")
+        let id = SearchGrammar.Attribute(.text, "t.id", isListed: true, isAlwaysThere: true),
+            duration = SearchGrammar.Attribute(.number, "t.duration")
         let end = SearchGrammar.Attribute(.number, "(t.request_time + coalesce(t.duration, 0))")
         return SearchGrammar(
             subject: "trace",
             attributes: [
-                "request_id": id, "trace_id": id, "timestamp": start, "timestamp_ms": start, "execution_time": duration, "execution_time_ms": duration,
+                "request_id": id, "trace_id": id, "timestamp": start, "timestamp_ms": start, "execution_time": duration,
+                "execution_time_ms": duration,
                 "end_time": end, "end_time_ms": end, "status": .init(.text, "t.state", isListed: true),
                 "name": .init(.text, "t.name", isListed: true, isNullable: true), "run_id": .init(.text, run, isListed: true),
                 "client_request_id": .init(.text, "t.client_request_id", isListed: true),

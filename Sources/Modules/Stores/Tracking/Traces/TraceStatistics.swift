@@ -86,7 +86,8 @@ package struct TraceStatistics: Sendable {
             "trace_count", "session_count", "latency", "input_tokens", "output_tokens", "total_tokens", "cache_read_input_tokens",
             "cache_creation_input_tokens",
         ],
-        .spans: ["span_count", "latency", "input_cost", "output_cost", "total_cost"], .assessments: ["assessment_count", "assessment_value"],
+        .spans: ["span_count", "latency", "input_cost", "output_cost", "total_cost"],
+        .assessments: ["assessment_count", "assessment_value"],
     ]
 
     private static func find(_ view: View, _ metric: String) throws(TrackingError) -> Metric {
@@ -98,7 +99,8 @@ package struct TraceStatistics: Sendable {
         }
         let name = ["trace_name": "t.name"], models = ["span_model_name": "s.model", "span_model_provider": "s.provider"]
         switch (view, metric) {
-        case (.traces, "trace_count"): return Metric(sql: "1", aggregations: ["COUNT"], dimensions: ["trace_name": "t.name", "trace_status": "t.state"])
+        case (.traces, "trace_count"):
+            return Metric(sql: "1", aggregations: ["COUNT"], dimensions: ["trace_name": "t.name", "trace_status": "t.state"])
         case (.traces, "session_count"): return Metric(sql: "t.session", aggregations: ["COUNT"], dimensions: [:])
         case (.traces, "latency"): return Metric(sql: "t.duration", aggregations: lengths, dimensions: name)
         case (.traces, _):
@@ -109,7 +111,8 @@ package struct TraceStatistics: Sendable {
             return Metric(sql: "1", aggregations: ["COUNT"], dimensions: own.merging(models) { first, _ in first })
         case (.spans, "latency"):
             return Metric(
-                sql: "(s.end_ns - s.start_ns) / 1000000", aggregations: lengths, dimensions: ["span_name": "s.name", "span_status": "s.status"])
+                sql: "(s.end_ns - s.start_ns) / 1000000", aggregations: lengths,
+                dimensions: ["span_name": "s.name", "span_status": "s.status"])
         case (.spans, _): return Metric(sql: "json_extract(s.cost, '$.\(metric)')", aggregations: amounts, dimensions: models)
         case (.assessments, "assessment_count"):
             return Metric(sql: "1", aggregations: ["COUNT"], dimensions: ["assessment_name": "a.name", "assessment_value": "a.value"])
@@ -175,7 +178,10 @@ package struct TraceStatistics: Sendable {
         let source = Self.sources[view] ?? "traces t"
         // A session counts once, however many traces it has.
         let distinct = self.metric == "session_count" ? "DISTINCT " : ""
-        return ("SELECT \(distinct)\(groups)\(metric.sql) AS v FROM \(source) WHERE \(conditions.joined(separator: " AND ")) ORDER BY \(order)", arguments, names)
+        return (
+            "SELECT \(distinct)\(groups)\(metric.sql) AS v FROM \(source) WHERE \(conditions.joined(separator: " AND ")) ORDER BY \(order)",
+            arguments, names
+        )
     }
 
     private static func list(_ names: Set<String>) -> String { "[" + names.sorted().map { "'\($0)'" }.joined(separator: ", ") + "]" }
@@ -191,7 +197,9 @@ package struct TraceStatistics: Sendable {
         case "trace":
             for (prefix, table) in [("tag.", "trace_tags"), ("metadata.", "trace_metadata")] where asked.key.hasPrefix(prefix) {
                 let key = String(asked.key.dropFirst(prefix.count))
-                let linked = key == TraceKey.sourceRun ? " OR t.seq IN (SELECT l.trace FROM trace_links l WHERE l.kind = 'run' AND l.target = ?)" : ""
+                let linked =
+                    key == TraceKey.sourceRun
+                    ? " OR t.seq IN (SELECT l.trace FROM trace_links l WHERE l.kind = 'run' AND l.target = ?)" : ""
                 let own = "(EXISTS (SELECT 1 FROM \(table) x WHERE x.trace = t.seq AND x.key = ? AND x.value = ?)\(linked))"
                 return (own, linked.isEmpty ? [key, value] : [key, value, value])
             }
@@ -202,7 +210,8 @@ package struct TraceStatistics: Sendable {
         case "assessment" where view == .assessments && ["name", "type"].contains(asked.key):
             return (asked.key == "name" ? "a.name = ?" : "a.kind = ?", [value])
         case "assessment" where view != .assessments:
-            throw TrackingError(.invalidParameter, "Filtering by assessment is only supported for ASSESSMENTS view type, got \(view.rawValue)")
+            throw TrackingError(
+                .invalidParameter, "Filtering by assessment is only supported for ASSESSMENTS view type, got \(view.rawValue)")
         default: break
         }
         throw TrackingError(.invalidParameter, "Invalid filter: '\(Validation.shown(text))' names nothing that can be filtered by")
@@ -220,7 +229,8 @@ extension TraceStore {
                 values.sort()
                 points.append(
                     .init(
-                        dimensions: zip(names, group).map { KeyValue($0, $1) }, values: asked.aggregations.map { ($0.name, $0.of(values)) }))
+                        dimensions: zip(names, group).map { KeyValue($0, $1) }, values: asked.aggregations.map { ($0.name, $0.of(values)) })
+                )
             }
             let rows = try Row.fetchCursor(db, sql: sql, arguments: arguments)
             while let row = try rows.next() {

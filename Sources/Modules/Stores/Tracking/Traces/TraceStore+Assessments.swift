@@ -121,10 +121,11 @@ extension TraceStore {
     }
 
     static func put(_ assessment: Assessment, _ seq: Int64, _ db: Database) throws {
-        let number: Double? = switch assessment.value {
-        case .int, .double: assessment.value.number.flatMap { $0.isFinite ? $0 : nil }
-        default: nil
-        }
+        let number: Double? =
+            switch assessment.value {
+            case .int, .double: assessment.value.number.flatMap { $0.isFinite ? $0 : nil }
+            default: nil
+            }
         var failure: [JSONValue.Member] = []
         if let error = assessment.failure {
             failure.append(.init("error_code", .string(error.code)))

@@ -151,12 +151,16 @@ extension TraceStore {
     private static func tags(_ batch: Batch) -> [KeyValue] {
         var tags = [KeyValue(TraceKey.spansLocation, TraceKey.trackingStore)]
         for member in batch.resource where !member.key.hasPrefix("telemetry.sdk.") && !member.key.hasPrefix("mlflow.") {
-            if let tag = try? tag(KeyValue(member.key, member.value.string ?? PythonJSON.text(member.value, isASCII: true))) { tags.append(tag) }
+            if let tag = try? tag(KeyValue(member.key, member.value.string ?? PythonJSON.text(member.value, isASCII: true))) {
+                tags.append(tag)
+            }
         }
         let prefix = "mlflow.traceTag."
         for attribute in batch.root?.attributes ?? [] where attribute.key.hasPrefix(prefix) {
             let key = String(attribute.key.dropFirst(prefix.count))
-            guard !TraceKey.ownTags.contains(key), let tag = try? tag(KeyValue(key, attribute.value.string ?? attribute.json)) else { continue }
+            guard !TraceKey.ownTags.contains(key), let tag = try? tag(KeyValue(key, attribute.value.string ?? attribute.json)) else {
+                continue
+            }
             tags.append(tag)
         }
         return tags
