@@ -57,7 +57,7 @@ struct SpanTree {
                 """
             return """
                 <tr class="\(place)\(isChosen ? " current" : "" as HTML)" id="s-\(span.id)"><th scope="row">\(title)</th><td>\(Self.type(span))</td>\
-                <td>\(Self.status(span))</td><td class="bar">\(bar(span))</td><td class="number">\(Self.duration(span))</td></tr>
+                <td>\(Self.status(span))</td><td class="stretch">\(bar(span))</td><td class="number">\(Self.duration(span))</td></tr>
 
                 """
         }

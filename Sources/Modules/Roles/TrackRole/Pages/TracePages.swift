@@ -179,7 +179,7 @@ struct TracePages: Sendable {
     // MARK: One span
 
     private func detail(_ span: TraceSpan, _ trace: TraceInfo) -> HTML {
-        let own = span.attributes.filter { ![TraceSpan.inputsName, TraceSpan.outputsName].contains($0.key) }
+        let own = span.attributes.filter { ![TraceSpan.inputsName, TraceSpan.outputsName, "mlflow.traceRequestId"].contains($0.key) }
         let events = span.events.map { event -> HTML in
             let rows = event.attributes.map { pair -> (name: String, value: HTML) in (pair.key, value(pair.value)) }
             let after = Piece.precise(nanoseconds: event.time - span.start)
