@@ -160,6 +160,11 @@ struct Arguments: Sendable {
         return Arguments(value, in: (place, name, nil))
     }
 
+    /// The same, without any arguments when there is no such object.
+    func optionalObject(_ name: String) throws(TrackingError) -> Arguments {
+        self[name] == nil ? Arguments(.object([]), in: (place, name, nil)) : try object(name)
+    }
+
     // MARK: What many requests share
 
     /// The run: `run_id`, or `run_uuid` as old clients say; both only when they agree.

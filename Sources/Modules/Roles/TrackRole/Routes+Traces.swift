@@ -173,11 +173,6 @@ extension Arguments {
         return texts
     }
 
-    /// Empty when the argument is missing.
-    func optionalObject(_ name: String) throws(TrackingError) -> Arguments {
-        self[name] == nil ? Arguments(.object([]), place: "\(place)\(name).") : try object(name)
-    }
-
     /// A map of texts.
     func map(_ name: String) throws(TrackingError) -> [KeyValue] {
         guard let value = self[name] else { return [] }
