@@ -10,6 +10,8 @@ struct TraceRoutes: Sendable {
     let service: TrackService
 
     static let otlpPath = "/v1/traces"
+    /// Values in one body of JSON: a batch of an exporter is 512 spans, each with some hundred fields at most.
+    private static let maxValues = 250_000
     private static let experimentHeader = HTTPField.Name("x-mlflow-experiment-id"), runHeader = HTTPField.Name("x-mlflow-run-id")
 
     func add(to router: Router<WebContext>) {
@@ -64,7 +66,7 @@ struct TraceRoutes: Sendable {
         let sent: OTLPRequest
         do throws(OTLPRequest.Error) {
             if media == "application/json" {
-                guard let json = try? JSONReader.read(body) else { throw .malformed }
+                guard let json = try? JSONReader.read(body, maxValues: Self.maxValues) else { throw .malformed }
                 sent = try OTLPRequest(json: json)
             } else {
                 sent = try OTLPRequest(binary: body)
@@ -80,13 +82,13 @@ struct TraceRoutes: Sendable {
     }
 
     private func content(of request: Request) async throws -> [UInt8] {
-        let body = try await request.bytes(upTo: TrackRouter.maxJSONBytes)
+        let body = try await request.bytes(upTo: TrackRouter.maxLargeBytes)
         guard let encoding = request.headers[.contentEncoding]?.lowercased(), !encoding.isEmpty, encoding != "identity" else { return body }
         guard Inflate.undoes(encoding) else {
             throw Refusal(status: .badRequest, detail: "Unsupported Content-Encoding: \(Validation.shown(encoding))")
         }
         do throws(Inflate.Error) {
-            return try Inflate.bytes(body, limit: TrackRouter.maxJSONBytes)
+            return try Inflate.bytes(body, limit: TrackRouter.maxLargeBytes)
         } catch {
             switch error {
             case .damaged: throw Refusal(status: .badRequest, detail: "Failed to decompress \(encoding) payload")

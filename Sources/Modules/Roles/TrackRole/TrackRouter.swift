@@ -9,7 +9,7 @@ enum TrackRouter {
     static let maxJSONBytes = 4 << 20
     /// Requests that the protocol's own limits let grow: the profile of one dataset may have 16 MB.
     private static let largeBodies = ["/mlflow/runs/log-inputs", "/v1/traces"]
-    private static let maxLargeBytes = 32 << 20
+    static let maxLargeBytes = 32 << 20
     /// Values in one body: a thousand datasets with all their tags, a thousand metrics with all their fields. In memory a value
     /// is many times its text.
     private static let maxValues = 100_000
