@@ -78,7 +78,7 @@ extension ExitStatus {
         case let error as MarketBackfill.Failure: status(of: error.cause)
         case let error as MarketCapture.Failure: error.line == nil ? .storageFailed : .badInput
         case let error as WebSocketError: error.isRetriable ? .unreachable : .badSettings
-        case is HistoryClient.BadTrust, is Retention.Refused: .badSettings
+        case is HistoryClient.BadTrust, is Retention.Refused, is Backfill.OtherShards: .badSettings
         case is ObjectStoreError, is HTTPHost.CannotListen: .storageFailed
         default: .failed
         }

@@ -1,4 +1,5 @@
 import Testing
+import Web
 
 @testable import Markets
 
@@ -34,6 +35,36 @@ import Testing
         sequence.close(gap)
         let after = sequence.take(step.rest)
         #expect(after.accepted.map(\.id) == [8] && after.gap == nil)
+    }
+
+    private func trade(_ id: Int64, second: Int64, _ pair: String = "A/B") -> MarketTrade {
+        MarketTrade(pair: pair, id: id, price: 1, quantity: 1, side: .buy, nanoseconds: second * 1_000_000_000)
+    }
+
+    @Test func `numbers that go back begin anew once several younger trades say so, and nothing of those is lost`() {
+        let before = BookPosition(id: 1_000_000, nanoseconds: 100_000_000_000)
+        var sequence = TradeSequence(books: ["A/B": before, "C/D": before])
+        // The snapshot of a new connection repeats what is older.
+        #expect(sequence.take((999_990...1_000_000).map { trade($0, second: 100 - (1_000_000 - $0)) }).repeats == 11)
+        let first = sequence.take([trade(1, second: 110), trade(2, second: 111), trade(2, second: 111), trade(999, second: 90, "C/D")])
+        #expect(first.accepted.isEmpty && first.restarts.isEmpty && first.repeats == 4)
+        let second = sequence.take([trade(3, second: 112), trade(4, second: 112), trade(4, second: 112)])
+        #expect(second.accepted.map(\.id) == [1, 2, 3, 4] && second.restarts == ["A/B": before] && second.repeats == 1)
+        #expect(sequence.take([trade(5, second: 113)]).accepted.map(\.id) == [5] && sequence.books["C/D"] == before)
+    }
+
+    @Test func `a younger trade with a low number that stands alone changes nothing`() {
+        var sequence = TradeSequence(books: ["A/B": BookPosition(id: 50, nanoseconds: 0)])
+        for round in 0..<10 as Range<Int64> {
+            let step = sequence.take([trade(7, second: 1_000), trade(51 + round, second: round)])
+            #expect(step.accepted.map(\.id) == [51 + round] && step.restarts.isEmpty)
+        }
+    }
+
+    @Test(arguments: ["9223372036854775807", "-1", "4611686018427387905", "x", ""])
+    func `a number that no exchange can have come to is none`(text: String) {
+        #expect(JSONValue.string(text).id == nil)
+        #expect(BookPosition(text + " 5") == nil)
     }
 
     @Test func `a position reads back what it wrote`() {

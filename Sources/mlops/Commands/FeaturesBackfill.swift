@@ -13,7 +13,8 @@ struct FeaturesBackfill: AsyncParsableCommand {
         commandName: "backfill", abstract: "Compute rows again into files: from the stored events, or from a source's file.",
         discussion: """
             Without --source the events of the log, and of the archive where the log no longer has them, give Parquet files \
-            DIRECTORY/VIEW/PARTITION-SHARD.parquet. Pieces that are there are kept: a run that was ended goes on when it is given again. \
+            DIRECTORY/VIEW/PARTITION-SHARD.parquet. Pieces that were computed from the same events, range and definitions are kept: a run \
+            that was ended goes on when it is given again. \
             Several processes share the work by --shard 0/4, --shard 1/4 and so on.
 
             With --source a source's file is read straight, without the log, into DIRECTORY/VIEW.jsonl.

@@ -169,15 +169,17 @@ package final class PredictionQueue: Sendable {
 
     /// Tries until the log takes the batch; one that it will never take is counted as dropped.
     private func write(_ batch: [Record]) async {
-        var delay = Duration.milliseconds(50)
+        var delay = Duration.milliseconds(50), batch = batch
         while true {
             do {
                 return try await log.append(batch, to: topic)
             } catch let error as EventLogError where error.isRetriable && !Task.isCancelled {
+                batch = error.unwritten ?? batch
                 logger.warning("predictions wait for the log", metadata: ["error": "\(error)", "records": "\(batch.count)"])
                 try? await Task.sleep(for: delay)
                 delay = min(delay * 2, .seconds(5))
             } catch {
+                batch = (error as? EventLogError)?.unwritten ?? batch
                 dropped.increment(by: batch.count)
                 return logger.error("predictions lost", metadata: ["error": "\(error)", "records": "\(batch.count)"])
             }

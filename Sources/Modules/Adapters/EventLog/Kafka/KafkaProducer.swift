@@ -30,6 +30,9 @@ final class KafkaProducer: Sendable {
             }
         }
 
+        /// Reports as lost what has not been delivered, at once.
+        func purge() { rd_kafka_purge(handle.pointer, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT) }
+
         deinit {
             let handle = handle
             poller.stop { handle.close() }
@@ -109,11 +112,15 @@ final class KafkaProducer: Sendable {
 
     /// The first to meet a fatal error puts the next life in the place of the one it has ended.
     private func replace(_ ended: Life, after fatal: KafkaFailure) throws {
-        try life.withLock { current in
-            guard current === ended else { return }
+        let isFirst = try life.withLock { current in
+            guard current === ended else { return false }
             current = try Life(properties, logger: logger, callbacks: callbacks)
-            logger.warning("the producer begins anew", metadata: ["after": "\(fatal)"])
+            return true
         }
+        guard isFirst else { return }
+        logger.warning("the producer begins anew", metadata: ["after": "\(fatal)"])
+        // On the thread that hands records over: whatever it takes after this, the library refuses at once.
+        sender.enqueue { ended.purge() }
     }
 
     func close() {

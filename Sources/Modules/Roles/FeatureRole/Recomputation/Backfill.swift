@@ -11,13 +11,25 @@ import Table
 ///
 /// A row depends on all events of its entity before it, so every event is read, and the rows of the range are kept. The work is cut by
 /// partition and by shard of the entities: each piece is one file a view, `<directory>/<view>/<partition>-<shard>.parquet`, which
-/// appears when it is whole. What is there already is not computed again, so a run that was ended goes on where it was.
+/// appears when it is whole, and beside it what it was computed from. What is there already and would come out the same is not computed
+/// again, so a run that was ended goes on where it was.
 package struct Backfill: Sendable {
     package struct Summary: Sendable {
         /// Rows written, by view.
         package var rows: [String: Int] = [:]
         /// Pieces that were there already.
         package var pieces = (done: 0, kept: 0)
+    }
+
+    /// The directory holds pieces of another number of shards: together with those of this run they would give rows twice.
+    package struct OtherShards: Error, CustomStringConvertible, Equatable {
+        package let path: String
+        package let shards: Int
+
+        package var description: String {
+            "\(path) is a piece of \(shards) shard\(shards == 1 ? "" : "s"), and rows would be there twice: give the same number of shards, or "
+                + "another directory"
+        }
     }
 
     private let stream: StreamDefinition
@@ -41,19 +53,32 @@ package struct Backfill: Sendable {
         _ wanted: [String], in range: Range<EventTime.Milliseconds>, shard: EventHistory.Shard, directory: String
     ) async throws -> Summary {
         var summary = Summary()
+        let hashes = DefinitionHash.columns(of: views, stream: stream)
         for partition in 0..<(try await log.partitions(of: stream.topic)) {
             let chosen = views.views.filter { wanted.contains($0.definition.name) }
-            let files = chosen.map { "\(directory)/\($0.definition.name)/\(partition)-\(shard).parquet" }
-            if files.allSatisfy({ FileManager.default.fileExists(atPath: $0) }) {
+            let end = try await log.endOffset(topic: stream.topic, partition: partition)
+            let pieces = chosen.map { view in
+                PieceFile(
+                    path: "\(directory)/\(view.definition.name)/\(partition)-\(shard)",
+                    origin: .init(
+                        stream: stream.name, from: range.lowerBound, to: range.upperBound, end: end,
+                        columns: (hashes[view.definition.name] ?? [:]).mapValues(\.hex)))
+            }
+            for piece in pieces { try piece.check(shard) }
+            if pieces.allSatisfy(\.isDone) {
                 summary.pieces.kept += 1
                 continue
             }
-            let piece = try Piece(views: chosen, files: files, range: range)
-            let end = try await log.endOffset(topic: stream.topic, partition: partition)
+            for piece in pieces {
+                guard try piece.begin() else { continue }
+                logger.info("a piece is computed again: it was computed from something else", metadata: ["file": "\(piece.file)"])
+            }
+            let piece = try Piece(views: chosen, files: pieces.map(\.file), range: range)
             try await Recomputation(
                 stream: stream, views: views, partition: partition, shard: shard, log: log, archive: archive, logger: logger
             ).run(until: end) { unit in try await piece.take(unit) }
             for (view, rows) in try await piece.close() { summary.rows[view, default: 0] += rows }
+            for piece in pieces { try piece.finish() }
             summary.pieces.done += 1
         }
         return summary
@@ -70,10 +95,6 @@ private actor Piece {
     init(views: [CompiledView], files: [String], range: Range<EventTime.Milliseconds>) throws {
         self.views = views
         self.range = range
-        for file in files {
-            try FileManager.default.createDirectory(
-                at: URL(filePath: file).deletingLastPathComponent(), withIntermediateDirectories: true)
-        }
         writers = try zip(views, files).map { try ParquetWriter(path: $1, columns: $0.schema.columns) }
         rows = [Int](repeating: 0, count: views.count)
     }

@@ -45,9 +45,11 @@ package actor EventHistory {
     private let shard: Shard
     private let log: any EventLog
     private let archive: EventArchive?
-    private var files: [ArchiveFile]?
-    /// Whether what was read last came from the log: offsets that it skips from there on are marks, not losses.
-    private var isInLog = false
+    private var files: [ArchiveFile] = []
+    /// Up to where the log has removed its records.
+    private var removedUntil: Int64 = 0
+    /// Up to where ``files`` are known to hold all that the archive has taken.
+    private var archivedUntil: Int64 = 0
 
     package init(stream: StreamDefinition, partition: Int, shard: Shard = .all, log: any EventLog, archive: EventArchive?) {
         self.stream = stream
@@ -61,27 +63,33 @@ package actor EventHistory {
     ///
     /// Offsets of events that the archive left out, or that fall on other shards, are passed over.
     func read(from: Int64, end: Int64, limit: Int) async throws -> RecordBatch {
+        if from < removedUntil { return try await archivedRecords(from: from, end: end) }
         let batch = try await log.read(topic: stream.topic, partition: partition, from: from, limit: limit)
         var first = batch.nextOffset
         try batch.forEach { first = min(first, $0.offset) }
-        if first <= from || isInLog || batch.isEmpty && archive == nil {
-            isInLog = isInLog || !batch.isEmpty
-            return try cut(batch, end)
-        }
-        if let archived = try await archivedRecords(from: from, end: end) { return archived }
-        // What was archived up to here held no accepted event.
-        let known = try await archive?.position(partition: partition) ?? 0
-        guard batch.isEmpty || known >= first else {
-            throw Error.incomplete(topic: stream.topic, partition: partition, from: from, to: min(first, end))
-        }
+        guard first > from else { return try cut(batch, end) }
+        // What the log passes over are marks of transactions, unless it has removed records: that happens while it is read, too.
+        removedUntil = try await log.firstOffset(topic: stream.topic, partition: partition)
+        if removedUntil > from { return try await archivedRecords(from: from, end: end) }
         return try cut(batch, end)
     }
 
-    /// The rest of the first archived file that reaches beyond `from`.
-    private func archivedRecords(from: Int64, end: Int64) async throws -> RecordBatch? {
-        guard let archive else { return nil }
-        if files == nil { files = (try await archive.files()[partition] ?? []).sorted { ($0.first, $0.last) < ($1.first, $1.last) } }
-        guard let overlapping = files?.filter({ $0.last >= from && $0.first < end }), let next = overlapping.first else { return nil }
+    /// The rest of the first archived file that reaches beyond `from`; empty where no event was accepted up to the next offset.
+    /// - Throws: ``Error/incomplete(topic:partition:from:to:)`` when the archive has not come so far.
+    private func archivedRecords(from: Int64, end: Int64) async throws -> RecordBatch {
+        let missing = Error.incomplete(topic: stream.topic, partition: partition, from: from, to: min(removedUntil, end))
+        guard let archive else { throw missing }
+        if from >= archivedUntil {
+            // In this order: of what lies before the position all files are there, of what lies behind it perhaps some.
+            archivedUntil = try await archive.position(partition: partition)
+            files = (try await archive.files()[partition] ?? []).sorted { ($0.first, $0.last) < ($1.first, $1.last) }
+        }
+        guard from < archivedUntil else { throw missing }
+        let end = min(end, archivedUntil)
+        let overlapping = files.filter { $0.last >= from && $0.first < end }
+        guard let next = overlapping.first else {
+            return RecordBatch(topic: stream.topic, partition: partition, records: [], nextOffset: end)
+        }
         // A batch that spans days became a file a day, whose offsets interleave: they are read together, and what two files have
         // counts once.
         var reach = next.last, group: [ArchiveFile] = []
