@@ -50,17 +50,21 @@ package struct TrainRole: Sendable {
     /// Column of the view → what it means.
     let hashes: [String: ContentHash]
     let project: String
+    /// What the tracked run says of the code: its version and the project's definitions.
+    let code: [(String, String)]
     let history: OfflineStore
     let tracking: TrackingClient
     let logger: Logger
     let wall: @Sendable () -> EventTime.Milliseconds
 
     /// - Parameters:
+    ///   - version: Of the program.
     ///   - history: Where the rows of the training view are.
     ///   - wall: Milliseconds since the epoch.
     /// - Throws: ``Error``.
     package init(
-        project: ProjectDefinition, settings: TrainSettings, history: OfflineStore, tracking: TrackingClient, logger: Logger,
+        project: ProjectDefinition, version: String = "", settings: TrainSettings, history: OfflineStore, tracking: TrackingClient,
+        logger: Logger,
         wall: @escaping @Sendable () -> EventTime.Milliseconds
     ) throws(Error) {
         guard let training = project.training, let target = project.target else { throw .noTraining }
@@ -76,6 +80,7 @@ package struct TrainRole: Sendable {
         warmUp = compiled.views.warmUp(of: training.view)
         hashes = DefinitionHash.columns(of: compiled.views, stream: compiled.stream)[training.view] ?? [:]
         self.project = project.name
+        code = [("mlops.definitions", String(project.hash.hex.prefix(16)))] + (version.isEmpty ? [] : [("mlops.version", version)])
         self.history = history
         self.tracking = tracking
         self.logger = logger
@@ -90,7 +95,7 @@ package struct TrainRole: Sendable {
         let started = wall()
         let run = try await tracking.createRun(
             experiment: experiment, name: "train \(definition.model) \(EventTime.format(started))",
-            tags: [("mlops.model", definition.model), ("mlops.view", definition.view)], startTime: started)
+            tags: [("mlops.model", definition.model), ("mlops.view", definition.view)] + code, startTime: started)
         do {
             let result = try await train(in: run.info.id)
             try await tracking.finish(run: run.info.id, status: .finished, endTime: wall())
