@@ -92,7 +92,6 @@ import Web
             #expect(await scoped.call(.get, root) == Self.denied)
             #expect(await scoped.call(.get, "\(root)/\(mine)/../\(other)").status != 200)
             #expect(await scoped.call(.get, "/get-artifact", query: [("run_id", foreign.id), ("path", "secret.txt")]) == Self.denied)
-            #expect(await scoped.call(.get, "/") == Self.denied)
             let found = await scoped.api(.post, "experiments/search", "{}").json?["experiments"]?.array
             #expect(found?.compactMap { $0["name"]?.string } == ["mine-1"])
             #expect(await scoped.api(.get, "registered-models/get", query: [("name", "theirs")]) == Self.denied)
@@ -102,6 +101,90 @@ import Web
             #expect(await scoped.api(.post, "registered-models/rename", #"{"name":"m","new_name":"theirs2"}"#) == Self.denied)
             let models = await scoped.api(.get, "registered-models/search").json?["registered_models"]?.array
             #expect(models?.compactMap { $0["name"]?.string } == ["m"])
+        }
+    }
+
+    @Test func `pages show a limited token what it reaches, and refuse the rest`() async throws {
+        try await TrackServer.guarded { (server: TrackServer, tokens: TokenStore) async throws in
+            let admin = server.with(token: try await tokens.create(name: "admin", role: .admin, now: 1).secret)
+            let mine = try await admin.client.experiment(named: "mine-1"), other = try await admin.client.experiment(named: "other-1")
+            let foreign = try await admin.client.createRun(experiment: other, name: "foreign-run", startTime: 1).info
+            let run = try await admin.client.createRun(experiment: mine, name: "own-run", startTime: 1).info
+            let child = try await admin.client.createRun(
+                experiment: other, name: "foreign-child", tags: [("mlflow.parentRunId", run.id)], startTime: 1
+            ).info
+            try await admin.client.upload(run: foreign.id, path: "secret.txt", bytes: Array("hush".utf8))
+            for (model, source) in [("house", run.id), ("theirs", foreign.id)] {
+                try await admin.client.ensureModel(model)
+                _ = try await admin.client.createVersion(model: model, source: "runs:/\(source)/m", run: source)
+            }
+            // One that the token reaches, of a run that it does not.
+            _ = try await admin.client.createVersion(model: "house", source: "runs:/\(foreign.id)/m", run: foreign.id)
+            let scope = (AccessScope(patterns: ["mine-*"]), AccessScope(patterns: ["house"]))
+            let reader = server.with(
+                token: try await tokens.create(name: "r", role: .reader, experiments: scope.0, models: scope.1, now: 1).secret)
+            for path in [
+                "/", "/experiments/\(mine)", "/runs/\(run.id)", "/runs/\(run.id)/charts?with=\(foreign.id)", "/runs/\(run.id)/artifacts",
+                "/compare?run=\(run.id)&run=\(foreign.id)", "/models", "/models/house", "/models/house/versions/1",
+                "/models/house/versions/2",
+                "/models/house/compare?version=1&version=2", "/datasets",
+            ] {
+                let page = await reader.page(path)
+                #expect(page.status == 200, "\(path)")
+                for hidden in ["other-1", "foreign-run", "foreign-child", child.id, "theirs", "hush"] {
+                    #expect(!page.text.contains(hidden), "\(path) shows \(hidden)")
+                }
+            }
+            for path in [
+                "/experiments/\(other)", "/runs/\(foreign.id)", "/runs/\(foreign.id)/charts", "/runs/\(foreign.id)/artifacts",
+                "/models/theirs", "/models/theirs/versions/1", "/models/theirs/compare?version=1&version=2", "/system",
+                "/system?artifacts=count",
+                "/preview?uri=\(URLText.encode(foreign.artifactURI))&path=secret.txt",
+                "/get-artifact?run_id=\(foreign.id)&path=secret.txt", "/model-versions/get-artifact?name=theirs&version=1&path=x",
+                "/model-versions/get-artifact?name=house&version=2&path=x",
+            ] {
+                let page = await reader.page(path)
+                #expect(page.status == 403 && !page.text.contains("hush"), "\(path): \(page.status)")
+            }
+            #expect(await reader.page("/").text.contains("mine-1"))
+            #expect(await reader.page("/models").text.contains("house"))
+            #expect(await admin.page("/").text.contains("other-1"))
+        }
+    }
+
+    @Test func `what a limited token stores leads to nothing out of its reach`() async throws {
+        try await TrackServer.guarded { (server: TrackServer, tokens: TokenStore) async throws in
+            let admin = server.with(token: try await tokens.create(name: "admin", role: .admin, now: 1).secret)
+            let other = try await admin.client.experiment(named: "other-1")
+            let foreign = try await admin.client.createRun(experiment: other, name: "r", startTime: 1).info
+            try await admin.client.upload(run: foreign.id, path: "secret.txt", bytes: [1])
+            let logged = await admin.api(.post, "logged-models", #"{"experiment_id":"\#(other)","name":"n"}"#)
+            let model = try #require(logged.json?["model"]?["info"]?["model_id"]?.string)
+            let scoped = server.with(
+                token: try await tokens.create(
+                    name: "s", role: .trainer, experiments: AccessScope(patterns: ["mine-*"]), models: AccessScope(patterns: ["m"]), now: 1
+                ).secret)
+            // An experiment of its own that says its files lie in another's.
+            let made = await scoped.api(
+                .post, "experiments/create", #"{"name":"mine-2","artifact_location":"mlflow-artifacts:/\#(other)/\#(foreign.id)"}"#)
+            let mine = try #require(made.json?["experiment_id"]?.string)
+            let run = try await scoped.client.createRun(experiment: mine, name: "r", startTime: 1).info
+            #expect(await scoped.api(.get, "artifacts/list", query: [("run_id", run.id)]) == Self.denied)
+            #expect(await scoped.page("/get-artifact?run_id=\(run.id)&path=x").status == 403)
+            #expect(await scoped.call(.post, "/ajax-api/2.0/mlflow/upload-artifact?run_id=\(run.id)&path=x", "x") == Self.denied)
+            for body in [
+                #"{"run_id":"\#(run.id)","key":"k","value":1,"timestamp":1,"model_id":"\#(model)"}"#
+            ] { #expect(await scoped.api(.post, "runs/log-metric", body) == Self.denied) }
+            let batch = #"{"run_id":"\#(run.id)","metrics":[{"key":"k","value":1,"timestamp":1,"model_id":"\#(model)"}]}"#
+            #expect(await scoped.api(.post, "runs/log-batch", batch) == Self.denied)
+            try await scoped.client.ensureModel("m")
+            for source in ["models:/\(model)", "\(foreign.artifactURI)/x"] {
+                let version = #"{"name":"m","source":"\#(source)","model_id":"\#(model)"}"#
+                #expect(await scoped.api(.post, "model-versions/create", version) == Self.denied, "\(source)")
+            }
+            _ = try await admin.client.createVersion(model: "m", source: "runs:/\(foreign.id)/x", run: foreign.id)
+            let lineage = await scoped.api(.get, "model-versions/lineage", query: [("name", "m"), ("version", "1")])
+            #expect(lineage.status == 200 && lineage.json?["run"] == nil)
         }
     }
 

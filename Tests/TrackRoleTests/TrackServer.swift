@@ -48,6 +48,18 @@ struct TrackServer: Sendable {
         }
     }
 
+    /// A page as a browser gets it.
+    /// - Parameter address: With its query.
+    func page(_ address: String) async -> (status: Int, text: String) {
+        do throws(HTTPFailure) {
+            let answer = try await http.send(.init(.get, address))
+            return (answer.status, String(decoding: answer.body, as: UTF8.self))
+        } catch {
+            guard case .status(let status) = error.code else { return (0, "") }
+            return (status, String(decoding: error.body, as: UTF8.self))
+        }
+    }
+
     func api(_ method: JSONClient.Method, _ route: String, _ body: String? = nil, query: [(name: String, value: String)] = []) async
         -> Outcome
     {

@@ -15,7 +15,7 @@ package enum TrackAccess: Sendable, Equatable {
 /// Stands before every route: says who sends a request and turns away who may not.
 ///
 /// What is not listed needs a token that reaches everything; routes of the API are held against ``Need`` once their
-/// arguments are read.
+/// arguments are read, pages see no more than ``ScopedService`` lets through, and files are held against their experiment.
 struct AccessGuard: RouterMiddleware {
     typealias Context = WebContext
 
@@ -33,19 +33,18 @@ struct AccessGuard: RouterMiddleware {
         }
         // What a load balancer and a client's first look ask tells nothing.
         if request.uri.path == "/health" || request.uri.path == "/version" { return try await next(request, context) }
-        guard let caller = try await caller(of: request) else { return Self.unauthenticated }
+        guard let caller = try await caller(of: request) else { return Self.unauthenticated(request) }
         return try await Caller.$current.withValue(caller) {
             try checkPath(request)
             return try await next(request, context)
         }
     }
 
-    /// Below the API's prefixes each route looks at its caller itself; all else is pages, which show everything.
+    /// Below the API's prefixes each route looks at its caller itself; all else is pages and their files, which are read.
     private func checkPath(_ request: Request) throws(TrackingError) {
         let path = request.uri.path, caller = Caller.current
         guard !Route.prefixes.contains(where: { path.hasPrefix($0 + "/") }), path != TraceRoutes.otlpPath else { return }
         try caller.require(request.method == .get || request.method == .head ? .reader : .admin)
-        if caller.isScoped, !path.hasPrefix("/assets/") { throw Caller.outOfScope("the pages; they show everything") }
     }
 
     /// The token of a request: as a bearer, or as the password of a name, as MLflow's clients send it.
@@ -69,11 +68,22 @@ struct AccessGuard: RouterMiddleware {
         }
     }
 
-    private static var unauthenticated: Response {
-        var response = Failure.answer(
-            TrackingError(
-                .unauthenticated,
-                "This server needs a token: set MLFLOW_TRACKING_TOKEN, or MLFLOW_TRACKING_PASSWORD with any MLFLOW_TRACKING_USERNAME"))
+    /// A browser asks its user for a name and a password, and shows the page when they give none.
+    private static func unauthenticated(_ request: Request) -> Response {
+        let isBrowser = request.headers[.accept]?.contains("text/html") ?? false
+        var response =
+            isBrowser
+            ? .page(
+                Pages.page(
+                    "A token is needed", in: nil,
+                    body:
+                        "<p role=\"alert\">This server needs a token: load the page again and give any name, and the token as password.</p>"
+                ),
+                status: .unauthorized)
+            : Failure.answer(
+                TrackingError(
+                    .unauthenticated,
+                    "This server needs a token: set MLFLOW_TRACKING_TOKEN, or MLFLOW_TRACKING_PASSWORD with any MLFLOW_TRACKING_USERNAME"))
         response.headers[.wwwAuthenticate] = "Basic realm=\"mlops track\", charset=\"UTF-8\""
         return response
     }

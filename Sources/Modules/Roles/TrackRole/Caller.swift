@@ -45,6 +45,10 @@ struct Caller: Sendable, Equatable {
         TrackingError(.permissionDenied, "Permission denied: your token does not reach \(what)")
     }
 
+    func requireAll() throws(TrackingError) {
+        guard !isScoped else { throw Self.outOfScope("what belongs to everybody") }
+    }
+
     /// - Parameter names: An experiment's id and its name: a token may know it by either.
     func requireExperiment(_ names: String...) throws(TrackingError) {
         guard names.contains(where: { experiments.contains($0) }) else { throw Self.outOfScope("this experiment") }

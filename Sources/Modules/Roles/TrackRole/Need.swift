@@ -127,7 +127,14 @@ struct Need: Sendable {
             if let new = try arguments.optionalText("new_name") { try caller.requireExperiment(id, new) }
         case .experimentName(let name): try caller.requireExperiment(arguments.optionalText(name) ?? "")
         case .experiments: for id in try arguments.texts("experiment_ids") { try await service.requireExperiment(id) }
-        case .run: try await service.requireRun(arguments.run())
+        case .run:
+            try await service.requireRun(arguments.run())
+            // What a run reports may name logged models, which the observations are then also written to.
+            var models = [try arguments.optionalText("model_id")]
+            for name in ["metrics", "models"] {
+                models += (arguments[name]?.array ?? []).map { $0["model_id"]?.string }
+            }
+            for case let model? in Set(models) where !model.isEmpty { try await service.requireLoggedModel(model) }
         case .runs: for run in try arguments.texts("run_ids") + arguments.texts("run_id") { try await service.requireRun(run) }
         case .trace(let name): try await service.requireTraces([arguments.text(name)])
         case .traces:
@@ -190,7 +197,7 @@ extension TrackService {
     }
 
     func requireSource(_ source: String) async throws(TrackingError) {
-        guard source.hasPrefix("models:/") || source.hasPrefix("runs:/") else { return }
+        guard !Caller.current.experiments.isAll else { return }
         let place = try await place(of: source)
         guard place.hasPrefix(TrackingStore.artifactScheme) else { return }
         try await requireArtifact(ArtifactPath.place(of: place))

@@ -90,6 +90,7 @@ extension Route {
     /// Files of one folder; their paths are relative to the root.
     private static func artifactList(_ service: TrackService, root: String, path: String) async throws -> Reply {
         let base = try ArtifactPath.place(of: root)
+        try await service.requireArtifact(base)
         let prefix = path.isEmpty ? "" : try ArtifactPath.check(path).description + "/"
         let entries = try await service.artifacts.list(prefix.isEmpty ? base : base + "/" + prefix)
         return .object { writer in

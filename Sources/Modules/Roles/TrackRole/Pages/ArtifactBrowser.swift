@@ -4,7 +4,7 @@ import Web
 
 /// A folder of artefacts as a tree, with what the chosen file holds beside it.
 struct ArtifactBrowser {
-    let service: TrackService
+    let service: ScopedService
     /// Where the artefacts are, as the protocol says it.
     let uri: String
     let query: PageQuery

@@ -10,10 +10,9 @@ import Web
 /// Whatever the file holds, the policy it comes with gives it an origin of its own without rights: it reaches neither this
 /// server nor the network, wherever it is opened.
 struct ArtifactPreview: Sendable {
-    let service: TrackService
+    let service: ScopedService
 
     private static let maxBytes: Int64 = 64 << 20
-    private static let chunkBytes: Int64 = 1 << 20
 
     func send(_ query: PageQuery) async throws -> Response {
         let root = try ArtifactPath.place(of: query["uri"])
@@ -24,10 +23,7 @@ struct ArtifactPreview: Sendable {
         }
         let artifacts = service.artifacts
         let body = ResponseBody(contentLength: Int(file.byteCount)) { writer in
-            for start in stride(from: 0, to: file.byteCount, by: Int(Self.chunkBytes)) {
-                let bytes = try await artifacts.bytes(of: file, start..<min(file.byteCount, start + Self.chunkBytes))
-                try await writer.write(ByteBuffer(bytes: bytes))
-            }
+            try await artifacts.read(file, 0..<file.byteCount) { try await writer.write(ByteBuffer(bytes: $0)) }
             try await writer.finish(nil)
         }
         return Response(status: .ok, headers: Self.headers(path, runsScripts: query["scripts"] == "on"), body: body)

@@ -25,7 +25,7 @@ struct ArtifactViewer {
         }
     }
 
-    let service: TrackService
+    let service: ScopedService
     let uri: String
     let file: ArtifactStore.File
     let path: String

@@ -4,7 +4,7 @@ import Web
 
 /// Runs side by side: what differs, their charts over each other, one quantity against another.
 struct ComparePage: Sendable {
-    let service: TrackService
+    let service: ScopedService
 
     /// Runs of a comparison, and runs that a table has columns for.
     private static let maxRuns = 100, maxColumns = 20

@@ -3,7 +3,7 @@ import Web
 
 /// The datasets that runs have read.
 struct DatasetPage: Sendable {
-    let service: TrackService
+    let service: ScopedService
 
     private static let perPage = 100
     private static let maxColumns = 200

@@ -3,7 +3,7 @@ import Web
 
 /// The list of experiments.
 struct ExperimentPages: Sendable {
-    let service: TrackService
+    let service: ScopedService
 
     private static let perPage = 100
 

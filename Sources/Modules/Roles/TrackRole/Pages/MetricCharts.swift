@@ -6,7 +6,7 @@ import Web
 struct MetricCharts {
     enum Horizontal: String { case step, time, relative }
 
-    let service: TrackService
+    let service: ScopedService
     let runs: [Run]
     let query: PageQuery
 

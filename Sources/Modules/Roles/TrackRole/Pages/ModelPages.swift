@@ -5,7 +5,7 @@ import Web
 
 /// The registry: models, their versions, who moved which alias and why.
 struct ModelPages: Sendable {
-    let service: TrackService
+    let service: ScopedService
 
     private static let perPage = 100
 

@@ -8,7 +8,7 @@ import Web
 ///
 /// Pages only read. Everything a person chose is in the address, so every state can be kept and sent.
 struct Pages: Sendable {
-    let service: TrackService
+    let service: ScopedService
     /// When the server began, for its uptime.
     let startedAt: EventTime.Milliseconds
 
@@ -28,7 +28,7 @@ struct Pages: Sendable {
     }
 
     init(service: TrackService) {
-        self.service = service
+        self.service = ScopedService(service)
         startedAt = service.now()
     }
 

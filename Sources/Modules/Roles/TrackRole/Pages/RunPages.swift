@@ -5,7 +5,7 @@ import Web
 
 /// One run: its facts, its charts, its files.
 struct RunPages: Sendable {
-    let service: TrackService
+    let service: ScopedService
 
     private static let refreshSeconds = 5
     /// Rows of a list of metrics, parameters or tags that one page shows.

@@ -4,7 +4,7 @@ import Web
 
 /// An experiment's runs as a table that can be searched, sorted, widened, unfolded and compared.
 struct RunTablePage: Sendable {
-    let service: TrackService
+    let service: ScopedService
 
     private static let perPage = 100
     /// Rows of one page with all that is unfolded, and runs shown under one run.

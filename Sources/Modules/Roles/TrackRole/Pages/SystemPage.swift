@@ -6,13 +6,13 @@ import Web
 
 /// The server itself: what it keeps, how much room that takes, how long it has been up.
 struct SystemPage: Sendable {
-    let service: TrackService
+    let service: ScopedService
     let startedAt: EventTime.Milliseconds
 
     func show(_ query: PageQuery) async throws -> Page {
         let totals = try await service.store.totals()
         let models = try await service.registry.totals()
-        let database = service.store.database.path
+        let database = service.store.path
         let cards: [(HTML, String)] = [
             ("\(Piece.grouped(totals.experiments))", "experiments"), ("\(Piece.grouped(totals.activeRuns))", "runs"),
             ("\(Piece.grouped(models.models))", "registered models"), ("\(Piece.grouped(models.versions))", "versions"),
