@@ -71,13 +71,14 @@ let modules: [Module] = [
         name: "EventLog", layer: .adapters, uses: ["CRDKafka", "Domain"], products: [crypto, grdb, logging, metrics], tested: true),
     Module(name: "Columnar", layer: .adapters, uses: ["CArrow", "Domain", "Table"], tested: true),
     Module(name: "Boosting", layer: .adapters, uses: ["CXGBoost", "Domain", "Statistics", "Inference", "Learning"], tested: true),
-    Module(name: "ObjectStore", layer: .adapters, uses: ["Domain"], tested: true),
     Module(
         name: "Web", layer: .adapters, uses: ["CZlib", "Domain", "Telemetry"],
         products: [
             hummingbird, hummingbirdCore, hummingbirdTLS, httpClient, httpTypes, lifecycle, logging, metrics, nioCore, nioHTTP1,
             nioHTTPTypes, nioPosix, nioSSL,
         ], tested: true),
+    Module(
+        name: "ObjectStore", layer: .adapters, uses: ["Domain", "Web"], products: [crypto, httpClient, nioCore, nioHTTP1], tested: true),
     Module(
         name: "WebSocket", layer: .adapters, products: [nioCore, nioHTTP1, nioPosix, nioSSL, nioWebSocket], tested: true),
     Module(name: "Markets", layer: .adapters, uses: ["Domain", "Web"], products: [httpClient, nioSSL], tested: true),

@@ -79,8 +79,18 @@ extension ExitStatus {
         case let error as MarketCapture.Failure: error.line == nil ? .storageFailed : .badInput
         case let error as WebSocketError: error.isRetriable ? .unreachable : .badSettings
         case is HistoryClient.BadTrust, is Retention.Refused, is Backfill.OtherShards: .badSettings
-        case is ObjectStoreError, is HTTPHost.CannotListen: .storageFailed
+        case let error as ObjectStoreError: status(of: error.code)
+        case is TrustedClients.Unusable: .badSettings
+        case is HTTPHost.CannotListen: .storageFailed
         default: .failed
+        }
+    }
+
+    private static func status(of code: ObjectStoreError.Code) -> ExitStatus {
+        switch code {
+        case .badSettings, .denied: .badSettings
+        case .unavailable: .unreachable
+        case .invalidPath, .notFound, .notAnObject, .conflict, .outOfRange, .corrupt, .io: .storageFailed
         }
     }
 

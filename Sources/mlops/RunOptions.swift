@@ -30,6 +30,12 @@ struct RunOptions: ParsableArguments {
     @Option(help: "The tracking server to use.")
     var trackUrl: String?
 
+    @Option(help: "Where the tracking server keeps artifacts: a directory or s3://BUCKET/PREFIX.")
+    var artifacts: String?
+
+    @Option(help: "Where archives of rows and events are kept: a directory or s3://BUCKET/PREFIX.")
+    var objects: String?
+
     @Flag(help: "Print the settings and where each comes from, and exit.")
     var checkConfig = false
 
@@ -41,6 +47,7 @@ struct RunOptions: ParsableArguments {
             ("event_log.durability", "--durability", durability), ("log.level", "--log-level", logLevel),
             ("log.format", "--log-format", logFormat), ("host", "--host", host),
             ("\(role.rawValue).admin_port", "--admin-port", adminPort), ("track.url", "--track-url", trackUrl),
+            ("track.artifacts", "--artifacts", artifacts), ("objects.url", "--objects", objects),
         ]
         return given.compactMap { key, name, value in value.map { SettingsFlag(key, name: name, $0) } }
     }

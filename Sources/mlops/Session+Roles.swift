@@ -29,7 +29,8 @@ extension Session {
         _ settings: TrainSettings, _ client: TrackingClient, notAfter latest: EventTime.Milliseconds? = nil
     ) throws -> TrainRole {
         try TrainRole(
-            project: project, settings: settings, history: OfflineStore(log: log, store: store, views: views, notAfter: latest),
+            project: project, version: Version.text, settings: settings,
+            history: OfflineStore(log: log, store: store, views: views, notAfter: latest),
             tracking: client, logger: logger(.train), wall: wall)
     }
 

@@ -47,8 +47,17 @@ struct Session: Sendable {
         }
         try await log.createTopics(Topics.plans(project))
         let store = try await ObjectStore(
-            url: "file:\(common.dataDirectory)/objects", durability: common.durability == .full ? .powerLoss : .processKill)
+            url: common.objectsURL, durability: common.durability == .full ? .powerLoss : .processKill,
+            s3: S3Options(common.s3, environment: ProcessInfo.processInfo.environment))
         return (Session(role: role, project: project, settings: common, log: log, store: store), own)
+    }
+}
+
+extension S3Options {
+    init(_ settings: S3Settings, environment: [String: String]) {
+        self.init(
+            endpoint: settings.endpoint, region: settings.region, isPathStyle: settings.isPathStyle, authority: settings.authority,
+            environment: environment, now: Telemetry.wallClock)
     }
 }
 

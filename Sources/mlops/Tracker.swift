@@ -2,6 +2,7 @@ import Domain
 import EventLog
 import Foundation
 import Logging
+import ObjectStore
 import Project
 import ServiceLifecycle
 import Settings
@@ -16,36 +17,43 @@ struct Tracker: Sendable {
     private let known: String?
     /// What the server asks for, as far as it is known before it runs.
     private let token: String?
+    /// Trusted for HTTPS, instead of the system's.
+    private let authority: String?
     private let spool: TrackingSpool
     private let readiness: Readiness
 
     /// For a role that runs alone.
-    static func find(_ session: Session) async -> Tracker {
+    /// - Throws: When the settings name an authority that cannot be read.
+    static func find(_ session: Session) async throws -> Tracker {
         var known = session.settings.trackURL, token = session.settings.trackToken?.revealed
-        if known == nil, let found = await endpoint(of: session.settings.dataDirectory) {
+        if known == nil, let found = try await endpoint(of: session.settings.dataDirectory, session.settings.trackAuthority) {
             known = found.track
             token = token ?? found.token
         }
         return Tracker(
-            own: known == nil ? session.trackRole(port: 0) : nil, known: known, token: token, spool: Self.spool(session),
-            readiness: session.readiness)
+            own: known == nil ? session.trackRole(port: 0) : nil, known: known, token: token, authority: session.settings.trackAuthority,
+            spool: Self.spool(session), readiness: session.readiness)
     }
 
-    private init(own: TrackRole?, known: String?, token: String?, spool: TrackingSpool, readiness: Readiness) {
+    private init(
+        own: TrackRole?, known: String?, token: String?, authority: String?, spool: TrackingSpool, readiness: Readiness
+    ) {
         self.own = own
         self.known = known
         self.token = token
+        self.authority = authority
         self.spool = spool
         self.readiness = readiness
     }
 
-    /// For a process that runs every role: its own server on a known port, unless the settings name another one.
-    init(_ session: Session, port: Int) {
+    /// For a process that runs every role: its own server as the settings say, unless they name another one.
+    init(_ session: Session, _ settings: TrackSettings) {
         known = session.settings.trackURL
         token = session.settings.trackToken?.revealed
+        authority = session.settings.trackAuthority
         spool = Self.spool(session)
         readiness = session.readiness
-        own = known == nil ? session.trackRole(port: port) : nil
+        own = known == nil ? session.trackRole(settings) : nil
     }
 
     private static func spool(_ session: Session) -> TrackingSpool { TrackingSpool(directory: session.settings.dataDirectory + "/spool") }
@@ -62,15 +70,15 @@ struct Tracker: Sendable {
     }
 
     private func connected() async throws -> TrackingClient {
-        if let known { return TrackingClient(url: known, token: token, spool: spool) }
+        if let known { return try Self.client(known, token, authority, spool: spool) }
         guard let own else { throw Failure(.unreachable, "there is no tracking server") }
         do {
-            return TrackingClient(url: try await own.address.wait().url, token: own.directorySecret.revealed, spool: spool)
+            return try Self.client(try await own.address.wait().url, own.directorySecret.revealed, authority, spool: spool)
         } catch TrackRole.Error.inUse(let directory) {
             // Another process was quicker; it says where it listens in a moment.
             for _ in 0..<100 {
-                if let found = await Self.endpoint(of: directory) {
-                    return TrackingClient(url: found.track, token: found.token, spool: spool)
+                if let found = try await Self.endpoint(of: directory, authority) {
+                    return try Self.client(found.track, found.token, authority, spool: spool)
                 }
                 try await Task.sleep(for: .milliseconds(100))
             }
@@ -82,11 +90,26 @@ struct Tracker: Sendable {
     var services: [any Service] { own.map { [GivingWay(server: $0, readiness: readiness)] } ?? [] }
 
     /// A client of the server that the settings name, or of the one that works on the directory; starts none.
-    static func running(_ session: Session) async -> TrackingClient? {
-        let token = session.settings.trackToken?.revealed
-        if let url = session.settings.trackURL { return TrackingClient(url: url, token: token) }
-        guard let found = await endpoint(of: session.settings.dataDirectory) else { return nil }
-        return TrackingClient(url: found.track, token: token ?? found.token)
+    static func running(_ session: Session) async throws -> TrackingClient? {
+        let settings = session.settings, token = settings.trackToken?.revealed
+        if let url = settings.trackURL { return try client(url, token, settings.trackAuthority) }
+        guard let found = try await endpoint(of: settings.dataDirectory, settings.trackAuthority) else { return nil }
+        return try client(found.track, token ?? found.token, settings.trackAuthority)
+    }
+
+    private static func client(
+        _ url: String, _ token: String?, _ authority: String?, spool: TrackingSpool? = nil
+    ) throws -> TrackingClient {
+        TrackingClient(http: try JSONClient(baseURL: url, authority: authority, bearer: token), spool: spool)
+    }
+
+    /// What may be wrong when the server that the directory names does not answer.
+    static func hint(_ session: Session) -> String {
+        let directory = session.settings.dataDirectory
+        guard session.settings.trackAuthority == nil, let found = written(in: directory), found.track.hasPrefix("https://") else {
+            return ""
+        }
+        return "; \(found.track) does not answer, or its certificate is not one that this system trusts: set track.ca"
     }
 
     private struct Endpoint: Decodable {
@@ -95,15 +118,18 @@ struct Tracker: Sendable {
     }
 
     /// What `DIR/endpoints.json` says, when the server it names answers; one that was killed leaves the file behind.
-    private static func endpoint(of directory: String) async -> Endpoint? {
-        guard let data = FileManager.default.contents(atPath: directory + "/endpoints.json"),
-            let found = try? JSONDecoder().decode(Endpoint.self, from: data), await answers(found.track)
+    private static func endpoint(of directory: String, _ authority: String?) async throws -> Endpoint? {
+        guard let found = written(in: directory), try await answers(found.track, authority)
         else { return nil }
         return found
     }
 
-    private static func answers(_ url: String) async -> Bool {
-        let client = JSONClient(baseURL: url, timeout: .seconds(2), retry: .none)
+    private static func written(in directory: String) -> Endpoint? {
+        FileManager.default.contents(atPath: directory + "/endpoints.json").flatMap { try? JSONDecoder().decode(Endpoint.self, from: $0) }
+    }
+
+    private static func answers(_ url: String, _ authority: String?) async throws -> Bool {
+        let client = try JSONClient(baseURL: url, authority: authority, timeout: .seconds(2), retry: .none)
         return (try? await client.send(.init(.get, "/health")))?.status == 200
     }
 }
@@ -147,13 +173,20 @@ extension Session {
             allowsPrivateWebhooks: own.allowsPrivateWebhooks)
     }
 
+    private var artifactPlace: ArtifactPlace? {
+        settings.artifactsURL.map {
+            ArtifactPlace(url: $0, s3: S3Options(settings.s3, environment: ProcessInfo.processInfo.environment))
+        }
+    }
+
     func trackRole(
         port: Int, access: TrackAccess? = nil, allowedHosts: [String] = [], tls: TLSFiles? = nil, maxUploadBytes: Int = 10 << 30,
         allowsPrivateWebhooks: Bool = false
     ) -> TrackRole {
         let topic = Topics.registryEvents(project), log = log
         return TrackRole(
-            host: settings.host, port: port, directory: settings.dataDirectory, access: access, allowedHosts: allowedHosts, tls: tls,
+            host: settings.host, port: port, directory: settings.dataDirectory, artifacts: artifactPlace, access: access,
+            allowedHosts: allowedHosts, tls: tls,
             isDurable: settings.durability == .full, maxUploadBytes: maxUploadBytes, allowsPrivateWebhooks: allowsPrivateWebhooks,
             readiness: readiness, logger: logger(.track), now: wall
         ) { record in try await log.append([record], to: topic) }

@@ -172,7 +172,8 @@ private func code(_ body: () async throws -> some Any) async -> ObjectStoreError
     }
 
     @Test func `an address that is no directory is refused`() async throws {
-        #expect(await code { try await ObjectStore(url: "s3://bucket") } == .invalidPath)
+        #expect(await code { try await ObjectStore(url: "s3://bucket") } == .badSettings)
+        #expect(await code { try await ObjectStore(url: "http://bucket") } == .invalidPath)
         #expect(await code { try await ObjectStore(url: "file:") } == .invalidPath)
         #expect(await code { try await ObjectStore(url: "file:" + fixture.folder + "/secret") } == .conflict)
         #expect(await code { try await ObjectStore(url: "file://" + fixture.folder + "/new") } == nil)

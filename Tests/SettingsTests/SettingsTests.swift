@@ -119,18 +119,38 @@ struct SettingsTests {
         _ = try ServeSettings(reader: reader)
         #expect(
             reader.text == """
-                event_log.url         local:/project/.mlops  (default)
-                event_log.durability  process                (default)
-                log.level             debug                  (flag --log-level)
-                log.format            text                   (default)
-                host                  0.0.0.0                (environment MLOPS_HOST)
-                serve.admin_port      9104                   (default)
-                track.url                                    (not set)
-                track.token                                  (not set)
-                serve.port            8601                   (mlops.yaml:50:26 settings.serve.port)
-                serve.poll            2s                     (default)
+                event_log.url         local:/project/.mlops         (default)
+                event_log.durability  process                       (default)
+                log.level             debug                         (flag --log-level)
+                log.format            text                          (default)
+                host                  0.0.0.0                       (environment MLOPS_HOST)
+                serve.admin_port      9104                          (default)
+                track.url                                           (not set)
+                track.token                                         (not set)
+                track.ca                                            (not set)
+                track.artifacts                                     (not set)
+                objects.url           file:/project/.mlops/objects  (default)
+                s3.endpoint                                         (not set)
+                s3.region                                           (not set)
+                s3.path_style                                       (not set)
+                s3.ca                                               (not set)
+                serve.port            8601                          (mlops.yaml:50:26 settings.serve.port)
+                serve.poll            2s                            (default)
 
                 """)
+    }
+
+    @Test func `a store is a directory or a bucket, and a directory of the file starts at its folder`() throws {
+        func common(_ environment: [String: String], file: String = "") throws -> CommonSettings {
+            try CommonSettings(reader: try reader(environment: environment, file: file), role: .track)
+        }
+        let plain = try common([:])
+        #expect(plain.objectsURL == "file:/project/.mlops/objects" && plain.artifactsURL == nil)
+        let told = try common(["MLOPS_OBJECTS_URL": "s3://bucket/a", "MLOPS_TRACK_ARTIFACTS": "some/where", "MLOPS_S3_PATH_STYLE": "true"])
+        #expect(told.objectsURL == "s3://bucket/a" && told.artifactsURL == "file:some/where" && told.s3.isPathStyle == true)
+        for wrong in ["", "http://a", "gs://a"] {
+            #expect(throws: SettingsError.self) { try common(["MLOPS_OBJECTS_URL": wrong]) }
+        }
     }
 
     @Test func `a secret never shows`() throws {

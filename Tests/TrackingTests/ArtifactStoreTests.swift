@@ -1,4 +1,5 @@
 import Foundation
+import ObjectStore
 import Testing
 
 @testable import Tracking
@@ -11,7 +12,7 @@ import Testing
 
     @Test func `a file is stored plainly at its path and appears when it is whole`() async throws {
         let folder = Folder()
-        let store = try await ArtifactStore(root: folder.path)
+        let store = ArtifactStore(try await ObjectStore(directory: folder.path))
         let upload = try await store.upload("1/run/artifacts/model/MLmodel")
         try await upload.write(Array("hel".utf8))
         #expect(try await store.list("1").isEmpty)
@@ -24,7 +25,7 @@ import Testing
 
     @Test func `an upload given up leaves nothing`() async throws {
         let folder = Folder()
-        let store = try await ArtifactStore(root: folder.path)
+        let store = ArtifactStore(try await ObjectStore(directory: folder.path))
         let upload = try await store.upload("a/b")
         try await upload.write([1, 2, 3])
         try await upload.abandon()
@@ -34,7 +35,7 @@ import Testing
 
     @Test func `a folder lists what lies directly in it`() async throws {
         let folder = Folder()
-        let store = try await ArtifactStore(root: folder.path)
+        let store = ArtifactStore(try await ObjectStore(directory: folder.path))
         for path in ["r/a.txt", "r/sub/x", "r/sub/deep/y", "r2/z"] { try await store.upload(path).finish() }
         let entries = try await store.list("r")
         #expect(entries.map(\.name) == ["a.txt", "sub"] && entries.map(\.isDirectory) == [false, true])
@@ -51,7 +52,7 @@ import Testing
     ])
     func `a path that leads elsewhere is refused`(path: String) async throws {
         let folder = Folder()
-        let store = try await ArtifactStore(root: folder.path)
+        let store = ArtifactStore(try await ObjectStore(directory: folder.path))
         #expect(await refusal { try await store.upload(path) } == .invalidParameter)
         #expect(await refusal { try await store.file(path) } == .invalidParameter)
         #expect(await refusal { try await store.delete(path) } == .invalidParameter)
@@ -61,7 +62,7 @@ import Testing
         let folder = Folder(), outside = Folder()
         try FileManager.default.createDirectory(atPath: outside.path, withIntermediateDirectories: true)
         try Data("secret".utf8).write(to: URL(filePath: outside.path + "/secret"))
-        let store = try await ArtifactStore(root: folder.path)
+        let store = ArtifactStore(try await ObjectStore(directory: folder.path))
         try FileManager.default.createSymbolicLink(atPath: folder.path + "/out", withDestinationPath: outside.path)
         try FileManager.default.createSymbolicLink(atPath: folder.path + "/file", withDestinationPath: outside.path + "/secret")
         #expect(await refusal { try await store.file("out/secret") } != nil)

@@ -54,7 +54,7 @@ struct All: AsyncParsableCommand {
                 try AllSettings(reader: reader, project: project)
             }
             let input = try loopInput(session)
-            let tracker = Tracker(session, port: settings.track.port.number)
+            let tracker = Tracker(session, settings.track)
             let before = tracker.services
             if once {
                 try await LoopOnce(session, settings, input, tracker).run(before: before)

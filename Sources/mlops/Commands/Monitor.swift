@@ -21,7 +21,7 @@ struct Monitor: AsyncParsableCommand {
             let (session, settings) = try await Session.open(.monitor, options, flags: flags) { reader, _ in
                 try MonitorSettings(reader: reader)
             }
-            let tracker = await Tracker.find(session)
+            let tracker = try await Tracker.find(session)
             let before = tracker.services
             guard once else {
                 let service = Deferred { try session.monitorRole(port: settings.port.number, client: try await tracker.client()) }

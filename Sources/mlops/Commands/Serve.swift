@@ -16,7 +16,7 @@ struct Serve: AsyncParsableCommand {
             let flags = port.map { [SettingsFlag("serve.port", name: "--port", $0)] } ?? []
             let (session, settings) = try await Session.open(.serve, options, flags: flags) { reader, _ in try ServeSettings(reader: reader)
             }
-            let tracker = await Tracker.find(session)
+            let tracker = try await Tracker.find(session)
             let service = Deferred { try session.serveRole(settings, client: try await tracker.client()) }
             try await RoleRunner(session).run(service, before: tracker.services)
         }

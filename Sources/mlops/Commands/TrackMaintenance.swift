@@ -20,7 +20,11 @@ struct TrackBackup: AsyncParsableCommand {
     func run() async throws {
         try await ExitStatus.mapped {
             try await directory.database().backup(to: file)
-            print("\(file) holds the database of \(directory.path); copy \(directory.path)/artifacts for the files")
+            let place = try directory.artifactPlace().url
+            let rest =
+                place.hasPrefix("s3:")
+                ? "the files stay in \(place), which keeps them itself" : "copy \(place.dropFirst(5)) for the files"
+            print("\(file) holds the database of \(directory.path); \(rest)")
         }
     }
 }
@@ -43,15 +47,25 @@ struct TrackCollect: AsyncParsableCommand {
                 throw Failure(.badSettings, "--older-than \(olderThan) is not a duration such as 12h or 30d")
             }
             let store = TrackingStore(database: try await directory.database())
+            // Opened first: rows whose files cannot be reached stay.
+            let files = try await directory.artifacts()
             let garbage = try await store.collect(deletedBefore: Telemetry.wallClock() - age, isTrial: dryRun)
-            if !dryRun {
-                let files = try await ArtifactStore(root: directory.path + "/artifacts")
-                for folder in garbage.artifacts { try await files.delete(folder) }
-            }
+            for folder in garbage.artifacts where !dryRun { try await files.delete(folder) }
             let verb = dryRun ? "would remove" : "removed"
             print(
                 "\(verb) \(garbage.experiments.count) experiments, \(garbage.runs.count) runs, \(garbage.loggedModels.count) logged models")
+            try await removeLeftovers(files, verb)
         }
+    }
+
+    /// What uploads of killed servers have left; younger ones may be under way.
+    private func removeLeftovers(_ files: ArtifactStore, _ verb: String) async throws {
+        let found = try await files.leftovers(before: Telemetry.wallClock() - 86_400_000, removes: !dryRun)
+        if !found.isEmpty { print("\(verb) \(found.count) unfinished uploads of more than a day ago") }
+        for name in found.prefix(20) { print("unfinished: \(name)") }
+        let younger = try await files.leftovers(before: Telemetry.wallClock(), removes: false)
+        let left = dryRun ? younger.count - found.count : younger.count
+        if left > 0 { print("left \(left) uploads begun within a day, which may be under way") }
     }
 }
 
@@ -122,7 +136,7 @@ struct TrackImport: AsyncParsableCommand {
     }
 
     private func fetch(_ folders: [MLflowImport.Artifacts]) async throws -> (copied: Int, missing: [String]) {
-        let store = try await ArtifactStore(root: directory.path + "/artifacts"), client = TrackingClient(http: other)
+        let store = try await directory.artifacts(), client = TrackingClient(http: other)
         var copied = 0, missing: [String] = []
         for folder in folders {
             guard folder.source.hasPrefix("mlflow-artifacts:/") else {
@@ -147,7 +161,7 @@ struct TrackImport: AsyncParsableCommand {
     }
 
     private func copy(_ folders: [MLflowImport.Artifacts]) async throws -> (copied: Int, missing: [String]) {
-        let store = try await ArtifactStore(root: directory.path + "/artifacts")
+        let store = try await directory.artifacts()
         var copied = 0, missing: [String] = []
         for folder in folders {
             guard let from = source(folder.source) else {

@@ -11,11 +11,17 @@ import Web
 struct TrackServerOptions: ParsableArguments {
     @OptionGroup var options: RunOptions
 
+    func session() async throws -> Session {
+        try await Session.open(.track, options) { reader, _ in try TrackSettings(reader: reader) }.0
+    }
+
     /// The server that the settings name, or the one that works on the directory.
     func client() async throws -> (TrackingClient, Session) {
-        let (session, _) = try await Session.open(.track, options) { reader, _ in try TrackSettings(reader: reader) }
-        guard let client = await Tracker.running(session) else {
-            throw Failure(.unreachable, "no tracking server: name one with --track-url, or start mlops track on this directory")
+        let session = try await session()
+        guard let client = try await Tracker.running(session) else {
+            throw Failure(
+                .unreachable,
+                "no tracking server: name one with --track-url, or start mlops track on this directory" + Tracker.hint(session))
         }
         return (client, session)
     }
@@ -71,64 +77,5 @@ struct TrackRollback: AsyncParsableCommand {
                 model: model, alias: alias, promotion: Promotion(actor: NSUserName(), reason: reason))
             print("\(model) \(alias) is version \(number) again")
         }
-    }
-}
-
-struct TrackWhy: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(
-        commandName: "why", abstract: "From one prediction to its features, model version, run, data and code, as JSON.")
-
-    @OptionGroup var server: TrackServerOptions
-
-    @Argument(help: "The prediction's id.")
-    var prediction: String
-
-    @Option(help: "How many of the newest predictions to look through.")
-    var limit = 1_000_000
-
-    func run() async throws {
-        try await ExitStatus.mapped {
-            let (client, session) = try await server.client()
-            guard let found = try await find(session) else {
-                throw Failure(.failed, "no prediction \(prediction) among the newest \(limit)")
-            }
-            var writer = JSONWriter()
-            let lineage = try await lineage(of: found, client)
-            writer.object { writer in
-                writer.key("prediction")
-                writer.value(found)
-                if let lineage {
-                    writer.key("lineage")
-                    writer.value(lineage)
-                }
-            }
-            print(String(decoding: writer.bytes, as: UTF8.self))
-        }
-    }
-
-    private func lineage(of prediction: JSONValue, _ client: TrackingClient) async throws -> JSONValue? {
-        guard let model = prediction["model"]?.string, let version = prediction["version"]?.int64 else { return nil }
-        return try await client.lineage(ModelVersion(model: model, number: Int(version)))
-    }
-
-    /// From the newest record backwards, a block at a time.
-    private func find(_ session: Session) async throws -> JSONValue? {
-        let topic = Topics.predictions(session.project), block = 1_000
-        let needle = Array(prediction.utf8)
-        for (partition, end) in try await session.log.endOffsets(topic: topic).enumerated() {
-            var start = end
-            while start > 0, end - start < Int64(limit) {
-                let from = max(0, start - Int64(block))
-                let batch = try await session.log.read(topic: topic, partition: partition, from: from, limit: Int(start - from))
-                for stored in try batch.records() {
-                    guard let value = stored.record.value, value.contains(needle), let json = try? JSONReader.read(value),
-                        json["id"]?.string == prediction
-                    else { continue }
-                    return json
-                }
-                start = from
-            }
-        }
-        return nil
     }
 }

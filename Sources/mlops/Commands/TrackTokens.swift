@@ -2,6 +2,7 @@ import ArgumentParser
 import Domain
 import Expressions
 import Foundation
+import ObjectStore
 import Settings
 import Telemetry
 import TrackRole
@@ -29,6 +30,17 @@ struct TrackDirectory: ParsableArguments {
         let folder = exists && !isFolder.boolValue ? (project as NSString).deletingLastPathComponent : project
         return (folder.isEmpty ? "." : folder) + "/.mlops"
     }
+
+    /// Where the directory's server keeps its artefacts: beside the database, or where it has noted.
+    func artifactPlace() throws -> ArtifactPlace {
+        try ArtifactPlace.noted(in: path) { endpoint, region, isPathStyle, authority in
+            S3Options(
+                endpoint: endpoint, region: region, isPathStyle: isPathStyle, authority: authority,
+                environment: ProcessInfo.processInfo.environment, now: Telemetry.wallClock)
+        }
+    }
+
+    func artifacts() async throws -> ArtifactStore { try await artifactPlace().open(maxBytes: 1 << 40) }
 
     /// - Parameter mustExist: Refuses a directory without a server's database instead of making one.
     func database(mustExist: Bool = true) async throws -> TrackingDatabase {

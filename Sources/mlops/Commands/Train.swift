@@ -33,7 +33,7 @@ struct Train: AsyncParsableCommand {
             ].compactMap { key, name, value in value.map { SettingsFlag(key, name: name, $0) } }
             let (session, settings) = try await Session.open(.train, options, flags: flags) { reader, _ in try TrainSettings(reader: reader)
             }
-            let tracker = await Tracker.find(session)
+            let tracker = try await Tracker.find(session)
             let promoted = Mutex(true)
             let task = OneShot {
                 let result = try await session.trainRole(settings, try await tracker.client()).run()

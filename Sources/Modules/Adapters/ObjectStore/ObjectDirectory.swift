@@ -8,9 +8,9 @@ import Darwin
 
 /// The blocking half of ``ObjectStore``: system calls relative to one open directory, never following a link.
 final class ObjectDirectory: Sendable {
-    private let root: Descriptor
+    let root: Descriptor
     /// Files being written; on the root's file system, so that a rename moves no bytes.
-    private let pending: Descriptor
+    let pending: Descriptor
     private let isDurable: Bool
 
     init(path: String, isDurable: Bool) throws(ObjectStoreError) {
@@ -19,112 +19,111 @@ final class ObjectDirectory: Sendable {
             made += made.isEmpty || made == "/" ? part : "/" + part
             if mkdir(made, 0o755) != 0, errno != EEXIST { throw .system("open", path: path) }
         }
-        root = try Descriptor(open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC), "open", path)
+        root = try Descriptor(openat(AT_FDCWD, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC), "open", path)
         if mkdirat(root.number, ObjectPath.reserved, 0o755) != 0, errno != EEXIST { throw .system("open", path: path) }
         pending = try Descriptor(openat(root.number, ObjectPath.reserved, Self.folderFlags), "open", path)
         self.isDurable = isDurable
-        removeAbandoned()
+        // What a killed process was writing: anything of an age that no write reaches.
+        _ = try? pendingFiles(before: (Int64(time(nil)) - 86_400) * 1_000, removes: true)
     }
 
-    private static var folderFlags: Int32 { O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC }
+    static var folderFlags: Int32 { O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC }
 
     func put(_ bytes: [UInt8], at path: ObjectPath) throws(ObjectStoreError) {
-        let folder = try folder(of: path, "put", makes: true)
-        let name = String(UInt64.random(in: .min ... .max), radix: 36)
+        // Refused before a byte is written when the path passes through something that is no folder.
+        _ = try folder(of: path, "put", makes: true)
+        let file = try beginUpload(path)
         do throws(ObjectStoreError) {
-            let file = try Descriptor(
-                openat(pending.number, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o644), "put", path.description)
-            try write(bytes, to: file, path)
-            if isDurable, fsync(file.number) != 0 { throw .system("put", path: path.description) }
-            guard renameat(pending.number, name, folder.number, path.leaf) == 0 else { throw .system("put", path: path.description) }
-            if isDurable, fsync(folder.number) != 0 { throw .system("put", path: path.description) }
+            try file.write(bytes)
+            try file.commit()
         } catch {
-            unlinkat(pending.number, name, 0)
+            file.remove()
             throw error
         }
     }
 
+    func beginUpload(_ path: ObjectPath) throws(ObjectStoreError) -> PendingFile {
+        let name = String(UInt64.random(in: .min ... .max), radix: 36)
+        let file = try Descriptor(
+            openat(pending.number, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o644), "put", path.description)
+        return PendingFile(directory: self, descriptor: file, name: name, path: path)
+    }
+
+    /// A file in `.part`.
+    struct PendingFile: Sendable {
+        fileprivate let directory: ObjectDirectory
+        fileprivate let descriptor: Descriptor
+        fileprivate let name: String
+        let path: ObjectPath
+
+        func write(_ bytes: [UInt8]) throws(ObjectStoreError) { try directory.write(bytes, to: descriptor, path) }
+
+        /// Gives the file its name. What was there before is replaced.
+        func commit() throws(ObjectStoreError) {
+            let isDurable = directory.isDurable
+            let folder = try directory.folder(of: path, "put", makes: true)
+            if isDurable, fsync(descriptor.number) != 0 { throw .system("put", path: path.description) }
+            guard renameat(directory.pending.number, name, folder.number, path.leaf) == 0 else {
+                throw .system("put", path: path.description)
+            }
+            if isDurable, fsync(folder.number) != 0 { throw .system("put", path: path.description) }
+        }
+
+        func remove() { unlinkat(directory.pending.number, name, 0) }
+
+        func freeBytes() throws(ObjectStoreError) -> UInt64 {
+            var disk = statvfs()
+            guard fstatvfs(descriptor.number, &disk) == 0 else { throw .system("put", path: path.description) }
+            let free = UInt64(disk.f_bavail).multipliedReportingOverflow(by: UInt64(disk.f_frsize))
+            return free.overflow ? .max : free.partialValue
+        }
+    }
+
     func get(_ path: ObjectPath, range: Range<Int64>?) throws(ObjectStoreError) -> [UInt8] {
+        let file = try open(path)
+        let range = range ?? 0..<file.entry.byteCount
+        guard range.lowerBound >= 0, range.upperBound <= file.entry.byteCount else {
+            throw ObjectStoreError(.outOfRange, "get", path: path.description, "bytes \(range) of \(file.entry.byteCount)")
+        }
+        return try read(range, of: file.descriptor, path)
+    }
+
+    func open(_ path: ObjectPath) throws(ObjectStoreError) -> (descriptor: Descriptor, entry: ObjectStore.Entry) {
         let folder = try folder(of: path, "get", makes: false)
         // A FIFO put there by someone must not block us.
-        let file = try Descriptor(openat(folder.number, path.leaf, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC), "get", path.description)
+        let flags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC
+        let file = try Descriptor(openat(folder.number, path.leaf, flags), "get", path.description)
         var status = stat()
         guard fstat(file.number, &status) == 0 else { throw .system("get", path: path.description) }
         try check(status, "get", path)
-        let size = Int64(status.st_size)
-        let range = range ?? 0..<size
-        guard range.lowerBound >= 0, range.upperBound <= size else {
-            throw ObjectStoreError(.outOfRange, "get", path: path.description, "bytes \(range) of \(size)")
-        }
-        return try read(range, of: file, path)
+        return (file, Self.entry(path, status))
     }
 
-    /// Bytes of an object, `nil` when there is none.
-    func size(of path: ObjectPath) throws(ObjectStoreError) -> Int64? {
+    /// `nil` when there is no such object.
+    func entry(_ path: ObjectPath) throws(ObjectStoreError) -> ObjectStore.Entry? {
         do throws(ObjectStoreError) {
             let folder = try folder(of: path, "get", makes: false)
             var status = stat()
             guard fstatat(folder.number, path.leaf, &status, AT_SYMLINK_NOFOLLOW) == 0 else { throw .system("get", path: path.description) }
-            return status.st_mode & S_IFMT == S_IFREG ? Int64(status.st_size) : nil
+            return status.st_mode & S_IFMT == S_IFREG ? Self.entry(path, status) : nil
         } catch  where error.code == .notFound || error.code == .conflict {
             return nil
         }
     }
 
+    static func entry(_ path: ObjectPath, _ status: stat) -> ObjectStore.Entry {
+        let modified = Int64(status.st_mtim.tv_sec) * 1_000 + Int64(status.st_mtim.tv_nsec) / 1_000_000
+        let size = Int64(status.st_size)
+        let tag = String(size, radix: 36) + "-" + String(modified, radix: 36)
+        return ObjectStore.Entry(path: path, byteCount: size, modifiedAt: modified, tag: tag)
+    }
+
     func delete(_ path: ObjectPath) throws(ObjectStoreError) -> Bool {
-        guard try size(of: path) != nil else { return false }
+        guard try entry(path) != nil else { return false }
         let folder = try folder(of: path, "delete", makes: false)
         if unlinkat(folder.number, path.leaf, 0) == 0 { return true }
         guard errno == ENOENT else { throw .system("delete", path: path.description) }
         return false
-    }
-
-    func list(prefix: String) throws(ObjectStoreError) -> [ObjectStore.Entry] {
-        guard !prefix.utf8.contains(0), !prefix.hasPrefix("/"), !prefix.split(separator: "/").contains("..") else {
-            throw ObjectStoreError(.invalidPath, "list", path: prefix, "no object's path starts like this")
-        }
-        // Walk only the folder that the prefix is sure to lie in.
-        let base = prefix.lastIndex(of: "/").map { String(prefix[..<$0]) } ?? ""
-        var entries: [ObjectStore.Entry] = []
-        if base.isEmpty {
-            try walk(root, "", prefix, &entries)
-        } else {
-            do throws(ObjectStoreError) {
-                try walk(try folder(base.split(separator: "/"), "list", base, makes: false), base + "/", prefix, &entries)
-            } catch  where error.code == .notFound || error.code == .conflict {
-                return []
-            }
-        }
-        return entries.sorted { $0.path < $1.path }
-    }
-
-    private func walk(
-        _ folder: Descriptor, _ place: String, _ prefix: String, _ entries: inout [ObjectStore.Entry]
-    ) throws(ObjectStoreError) {
-        // The stream takes over the descriptor it is given.
-        let copy = openat(folder.number, ".", Self.folderFlags)
-        guard copy >= 0, let stream = fdopendir(copy) else { throw .system("list", path: place) }
-        defer { closedir(stream) }
-        while let entry = readdir(stream) {
-            let name = withUnsafePointer(to: &entry.pointee.d_name) {
-                $0.withMemoryRebound(to: CChar.self, capacity: Int(NAME_MAX) + 1) { String(validatingCString: $0) }
-            }
-            guard let name, name != ".", name != "..", !(place.isEmpty && name == ObjectPath.reserved) else { continue }
-            let path = place + name
-            guard path.hasPrefix(prefix) || prefix.hasPrefix(path) else { continue }
-            var status = stat()
-            // Gone since: deleted by another.
-            guard fstatat(folder.number, name, &status, AT_SYMLINK_NOFOLLOW) == 0 else { continue }
-            switch status.st_mode & S_IFMT {
-            case S_IFDIR:
-                let number = openat(folder.number, name, Self.folderFlags)
-                if number >= 0 { try walk(try Descriptor(number, "list", path), path + "/", prefix, &entries) }
-            case S_IFREG where path.hasPrefix(prefix):
-                let modified = Int64(status.st_mtim.tv_sec) * 1_000 + Int64(status.st_mtim.tv_nsec) / 1_000_000
-                entries.append(.init(path: ObjectPath(unchecked: path), byteCount: Int64(status.st_size), modifiedAt: modified))
-            default: continue
-            }
-        }
     }
 
     private func folder(of path: ObjectPath, _ operation: String, makes: Bool) throws(ObjectStoreError) -> Descriptor {
@@ -132,7 +131,7 @@ final class ObjectDirectory: Sendable {
     }
 
     /// Opens folder after folder, each relative to the one before, so no link can be slipped in on the way.
-    private func folder(
+    func folder(
         _ parts: [Substring], _ operation: String, _ path: String, makes: Bool
     ) throws(ObjectStoreError) -> Descriptor {
         var folder = root
@@ -172,7 +171,7 @@ final class ObjectDirectory: Sendable {
         }
     }
 
-    private func read(_ range: Range<Int64>, of file: Descriptor, _ path: ObjectPath) throws(ObjectStoreError) -> [UInt8] {
+    func read(_ range: Range<Int64>, of file: Descriptor, _ path: ObjectPath) throws(ObjectStoreError) -> [UInt8] {
         var failure: Int32 = 0
         let bytes = [UInt8](unsafeUninitializedCapacity: Int(range.count)) { buffer, filled in
             while filled < range.count {
@@ -189,22 +188,6 @@ final class ObjectDirectory: Sendable {
             throw ObjectStoreError(.io, "get", path: path.description, "it ended after \(bytes.count) of \(range.count) bytes")
         }
         return bytes
-    }
-
-    /// Removes what a killed process was writing: anything of an age that no write reaches.
-    private func removeAbandoned() {
-        let copy = openat(pending.number, ".", Self.folderFlags)
-        guard copy >= 0, let stream = fdopendir(copy) else { return }
-        defer { closedir(stream) }
-        let dayAgo = time(nil) - 86_400
-        while let entry = readdir(stream) {
-            var status = stat()
-            let name = withUnsafePointer(to: &entry.pointee.d_name) {
-                $0.withMemoryRebound(to: CChar.self, capacity: Int(NAME_MAX) + 1) { String(cString: $0) }
-            }
-            guard fstatat(pending.number, name, &status, AT_SYMLINK_NOFOLLOW) == 0, status.st_mtim.tv_sec < dayAgo else { continue }
-            unlinkat(pending.number, name, 0)
-        }
     }
 }
 

@@ -19,6 +19,12 @@ package struct ObjectStoreError: Error, Equatable, CustomStringConvertible {
         /// The bytes are not those that the object's name promises.
         case corrupt
         case io
+        /// The store knows who asks, or does not, and says no.
+        case denied
+        /// The store cannot be what the settings say: no such bucket, another region, credentials missing.
+        case badSettings
+        /// The store did not answer, or said that it cannot now, as often as it was asked.
+        case unavailable
     }
 
     package let code: Code
@@ -28,8 +34,13 @@ package struct ObjectStoreError: Error, Equatable, CustomStringConvertible {
     package let reason: String
     /// The system's error number, 0 when the system was not the one to refuse.
     package let number: Int32
+    /// Whether the same call may succeed in a moment.
+    private let isTransient: Bool
 
-    package init(_ code: Code, _ operation: String, path: String, _ reason: String, number: Int32 = 0) {
+    package init(
+        _ code: Code, _ operation: String, path: String, _ reason: String, number: Int32 = 0, isTransient: Bool = false
+    ) {
+        self.isTransient = isTransient
         self.code = code
         self.operation = operation
         self.path = path
@@ -37,7 +48,7 @@ package struct ObjectStoreError: Error, Equatable, CustomStringConvertible {
         self.number = number
     }
 
-    package var isRetriable: Bool { [EAGAIN, EMFILE, ENFILE, ENOMEM, ENOSPC, EDQUOT].contains(number) }
+    package var isRetriable: Bool { isTransient || [EAGAIN, EMFILE, ENFILE, ENOMEM, ENOSPC, EDQUOT].contains(number) }
 
     package var description: String { "cannot \(operation) object \"\(path)\": \(reason)" }
 

@@ -103,6 +103,16 @@ extension SettingForm where Value == String {
         SettingForm("a path", parse: { $0.isEmpty || $0.utf8.contains(0) ? nil : $0 }, write: { $0 })
     }
 
+    /// A directory on this machine, or a bucket: the value begins with `file:` or `s3://`.
+    package static var objectsURL: Self {
+        SettingForm(
+            "a directory or s3://BUCKET/PREFIX",
+            parse: { text in
+                if text.hasStrictPrefix("s3://") || text.hasStrictPrefix("file:") { return text }
+                return text.isEmpty || text.utf8.contains(0) || text.contains("://") ? nil : "file:" + text
+            }, write: { $0 })
+    }
+
     package static var httpURL: Self {
         SettingForm(
             "an HTTP URL such as http://127.0.0.1:5000",

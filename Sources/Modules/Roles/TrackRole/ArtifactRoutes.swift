@@ -10,9 +10,6 @@ import Web
 struct ArtifactRoutes: Sendable {
     let service: TrackService
 
-    /// How much of a file is in memory at once.
-    private static let chunkBytes: Int64 = 1 << 20
-
     func add(to router: Router<WebContext>) {
         for prefix in Route.prefixes {
             let root = "\(prefix)/2.0/\(TrackRouter.artifactPath)"
@@ -41,14 +38,16 @@ struct ArtifactRoutes: Sendable {
         }
         router.get("/get-artifact") { request, _ in
             let arguments = Arguments(query: request.query)
+            try await service.requireRun(arguments.run())
             let place = try ArtifactPath.place(of: try await service.store.run(id: arguments.run()).info.artifactURI)
-            return try await send(place + "/" + ArtifactPath.check(arguments.text("path")).description, to: request)
+            return try await sendReached(place + "/" + ArtifactPath.check(arguments.text("path")).description, to: request)
         }
         router.get("/ajax-api/2.0/mlflow/logged-models/:model_id/artifacts/files") { request, context in
             let model = try await service.store.loggedModel(id: context.parameters.get("model_id") ?? "")
             try await service.requireExperiment(model.experimentID)
             let path = try Arguments(query: request.query).text("artifact_file_path")
-            return try await send(ArtifactPath.place(of: model.artifactURI) + "/" + ArtifactPath.check(path).description, to: request)
+            return try await sendReached(
+                ArtifactPath.place(of: model.artifactURI) + "/" + ArtifactPath.check(path).description, to: request)
         }
         router.post("/ajax-api/2.0/mlflow/upload-artifact") { request, _ in
             let arguments = Arguments(query: request.query)
@@ -66,16 +65,22 @@ struct ArtifactRoutes: Sendable {
             }
             let path = try ArtifactPath.check(arguments.text("path")).description
             guard request.headers[.contentLength] != "0" else { throw TrackingError(.invalidParameter, "Request must specify data.") }
-            return try await receive(request, at: ArtifactPath.place(of: run.artifactURI) + "/" + path)
+            return try await receive(request, at: reached(ArtifactPath.place(of: run.artifactURI) + "/" + path, .trainer))
         }
         router.get("/model-versions/get-artifact") { request, _ in
             let arguments = Arguments(query: request.query)
             let path = try ArtifactPath.check(arguments.text("path")).description
             let number = try RegistryValidation.number(arguments.text("version"))
+            try Caller.current.requireModel(arguments.text("name"))
             let version = try await service.registry.version(model: arguments.text("name"), number: number)
             let place = try ArtifactPath.place(of: try await service.place(of: version.source))
-            return try await send(place + "/" + path, to: request)
+            return try await sendReached(place + "/" + path, to: request)
         }
+    }
+
+    /// A file at a place that something stored names; what was stored may name another experiment's.
+    private func sendReached(_ path: String, to request: Request) async throws -> Response {
+        try await send(reached(path, .reader), to: request)
     }
 
     /// The path, when the caller may reach it.
@@ -121,7 +126,7 @@ struct ArtifactRoutes: Sendable {
 
     private func send(_ path: String, to request: Request) async throws -> Response {
         let file = try await service.artifacts.file(path)
-        let etag = "\"\(String(file.byteCount, radix: 36))-\(String(file.modifiedAt, radix: 36))\""
+        let etag = "\"\(file.tag)\""
         let name = file.path.description.split(separator: "/").last.map(String.init) ?? "artifact"
         var headers: HTTPFields = [
             .contentType: MediaKind.of(name), .eTag: etag, .acceptRanges: "bytes",
@@ -147,10 +152,7 @@ struct ArtifactRoutes: Sendable {
     private func body(of file: ArtifactStore.File, _ range: Range<Int64>) -> ResponseBody {
         let artifacts = service.artifacts
         return ResponseBody(contentLength: Int(range.count)) { writer in
-            for start in stride(from: range.lowerBound, to: range.upperBound, by: Int(Self.chunkBytes)) {
-                let bytes = try await artifacts.bytes(of: file, start..<min(range.upperBound, start + Self.chunkBytes))
-                try await writer.write(ByteBuffer(bytes: bytes))
-            }
+            try await artifacts.read(file, range) { try await writer.write(ByteBuffer(bytes: $0)) }
             try await writer.finish(nil)
         }
     }

@@ -34,6 +34,10 @@ enum Failure {
         case .notFound:
             return .page(Pages.page("Not found", in: nil, body: "<p>There is nothing at this address.</p>"), status: .notFound)
         case .serviceUnavailable: return answer(TrackingError(.unavailable, "The request took too long"))
+        case .contentTooLarge where TrackRouter.isArtifact(request.head):
+            let said = (error as? RequestError)?.message ?? ""
+            return answer(
+                TrackingError(.badRequest, "\(said), which is what track.max_upload_mb of the server allows"), status: .contentTooLarge)
         case .some(let status): return answer(TrackingError(.badRequest, (error as? RequestError)?.message ?? ""), status: status)
         case nil: return nil
         }

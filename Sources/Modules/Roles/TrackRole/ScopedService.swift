@@ -10,6 +10,7 @@ struct ScopedService: Sendable {
     let store: ScopedStore
     let registry: ScopedRegistry
     let artifacts: ScopedArtifacts
+    let traces: ScopedTraces
     private let service: TrackService
 
     init(_ service: TrackService) {
@@ -17,9 +18,15 @@ struct ScopedService: Sendable {
         store = ScopedStore(service: service)
         registry = ScopedRegistry(service: service)
         artifacts = ScopedArtifacts(service: service)
+        traces = ScopedTraces(service: service)
     }
 
     func now() -> EventTime.Milliseconds { service.now() }
+
+    func spans(of trace: TraceInfo) async throws -> [TraceSpan] {
+        try await service.requireExperiment(trace.experimentID)
+        return try await service.spans(of: trace)
+    }
 
     /// Where a version's files are. - Throws: `permissionDenied` when that is in an experiment out of reach.
     func place(of source: String) async throws(TrackingError) -> String {
@@ -198,5 +205,32 @@ struct ScopedArtifacts: Sendable {
     func usage() async throws(TrackingError) -> (fileCount: Int, byteCount: Int64) {
         try Caller.current.requireAll()
         return try await service.artifacts.usage()
+    }
+}
+
+/// Traces within reach.
+struct ScopedTraces: Sendable {
+    fileprivate let service: TrackService
+
+    func search(_ search: TraceSearch) async throws(TrackingError) -> Paged<TraceInfo> {
+        for experiment in search.experiments { try await service.requireExperiment(experiment) }
+        return try await service.traces.search(search)
+    }
+
+    func trace(id: String) async throws(TrackingError) -> TraceInfo {
+        try await service.requireTraces([id])
+        return try await service.traces.trace(id: id)
+    }
+
+    func runs(ofTrace id: String) async throws(TrackingError) -> [String] {
+        try await service.requireTraces([id])
+        var reached: [String] = []
+        for run in try await service.traces.runs(ofTrace: id) where await service.reachedRun(run) != nil { reached.append(run) }
+        return reached
+    }
+
+    func count(ofRun run: String, limit: Int) async throws(TrackingError) -> Int {
+        try await service.requireRun(run)
+        return try await service.traces.count(ofRun: run, limit: limit)
     }
 }

@@ -33,7 +33,7 @@ package struct TrackRole: Service {
     private let host: String
     private let port: Int
     private let directory: String
-    private let artifactRoot: String
+    private let artifacts: ArtifactPlace
     private let access: TrackAccess
     private let allowedHosts: [String]
     private let tls: TLSFiles?
@@ -48,7 +48,7 @@ package struct TrackRole: Service {
     /// - Parameters:
     ///   - port: 0 lets the system choose; see ``address``.
     ///   - directory: Holds `tracking.sqlite`; made when missing.
-    ///   - artifactRoot: `nil` for `DIRECTORY/artifacts`.
+    ///   - artifacts: `nil` for `DIRECTORY/artifacts`.
     ///   - access: `nil` for ``TrackAccess/open`` on a loopback address and ``TrackAccess/tokens`` on any other.
     ///   - allowedHosts: Names it may be asked under by everybody, besides those that only a private network knows.
     ///   - tls: Speaks HTTPS with this certificate.
@@ -59,7 +59,7 @@ package struct TrackRole: Service {
     ///   - now: Wall time in milliseconds since the Unix epoch.
     ///   - publish: Appends to the topic `registry-events`.
     package init(
-        host: String = "127.0.0.1", port: Int = 5_000, directory: String, artifactRoot: String? = nil,
+        host: String = "127.0.0.1", port: Int = 5_000, directory: String, artifacts: ArtifactPlace? = nil,
         access: TrackAccess? = nil, allowedHosts: [String] = [], tls: TLSFiles? = nil, isDurable: Bool = false,
         maxUploadBytes: Int = 10 << 30,
         allowsPrivateWebhooks: Bool = false, readiness: Readiness = Readiness(),
@@ -71,7 +71,7 @@ package struct TrackRole: Service {
         self.host = host
         self.port = port
         self.directory = directory
-        self.artifactRoot = artifactRoot ?? directory + "/artifacts"
+        self.artifacts = artifacts ?? .own(directory)
         self.access = access ?? (RequestOrigin.isLoopback(host) ? .open : .tokens)
         self.allowedHosts = allowedHosts
         self.tls = tls
@@ -105,12 +105,17 @@ package struct TrackRole: Service {
         let database = try await Self.database(directory, isDurable: isDurable)
         let store = TrackingStore(database: database)
         try await store.prepare(now: now())
+        if let before = try artifacts.note(in: directory) {
+            logger.warning(
+                "artifacts are kept elsewhere than before; copy them, earlier runs are looked for in the new place",
+                metadata: ["before": "\(before)", "now": "\(artifacts.url)"])
+        }
         let webhooks = WebhookSender(
             store: WebhookStore(database: database, key: try SecretKeyFile.read(directory)), allowsPrivate: allowsPrivateWebhooks,
             logger: logger, now: now)
         let service = TrackService(
             store: store, traces: TraceStore(database: database), registry: RegistryStore(database: database),
-            artifacts: try await ArtifactStore(root: artifactRoot),
+            artifacts: try await artifacts.open(maxBytes: Int64(maxUploadBytes)),
             webhooks: webhooks, now: now
         ) { [announce] event in
             webhooks.tell(event)

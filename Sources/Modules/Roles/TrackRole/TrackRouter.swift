@@ -33,10 +33,14 @@ enum TrackRouter {
         let whole = request.path ?? ""
         // What clients send most, told apart without looking through it.
         if whole.hasPrefix("/api/2.0/mlflow/"), !whole.hasPrefix("/api/2.0/mlflow/runs/log-inputs") { return short }
-        let path = String(whole.prefix { $0 != "?" })
-        let isArtifact = Route.prefixes.contains { path.hasPrefix("\($0)/2.0/\(artifactPath)/") }
-        if isArtifact || path == "/ajax-api/2.0/mlflow/upload-artifact" { return HTTPLimits(maxBodyBytes: maxUploadBytes, timeout: nil) }
-        return HTTPLimits(maxBodyBytes: maxBodyBytes(path), timeout: short.timeout)
+        if isArtifact(request) { return HTTPLimits(maxBodyBytes: maxUploadBytes, timeout: nil) }
+        return HTTPLimits(maxBodyBytes: maxBodyBytes(String(whole.prefix { $0 != "?" })), timeout: short.timeout)
+    }
+
+    /// Whether a request carries a file or asks for one.
+    static func isArtifact(_ request: HTTPRequest) -> Bool {
+        let path = (request.path ?? "").prefix { $0 != "?" }
+        return Route.prefixes.contains { path.hasPrefix("\($0)/2.0/\(artifactPath)/") } || path == "/ajax-api/2.0/mlflow/upload-artifact"
     }
 
     private static func maxBodyBytes(_ path: String) -> Int {

@@ -1,8 +1,7 @@
-import Dispatch
 package import Domain
 package import ObjectStore
 
-/// The server's artefacts: plain files at `{root}/{path}`, so that they can be copied in and out by hand.
+/// The server's artefacts: plain files at `{root}/{path}`, so that they can be copied in and out by hand, or objects in a bucket.
 package struct ArtifactStore: Sendable {
     package struct Entry: Sendable, Hashable {
         /// Relative to the folder that was listed: one name.
@@ -13,38 +12,25 @@ package struct ArtifactStore: Sendable {
     }
 
     package struct File: Sendable, Hashable {
-        package let path: ObjectPath
-        package let byteCount: Int64
-        package let modifiedAt: EventTime.Milliseconds
+        fileprivate let entry: ObjectStore.Entry
+
+        package var path: ObjectPath { entry.path }
+        package var byteCount: Int64 { entry.byteCount }
+        package var modifiedAt: EventTime.Milliseconds { entry.modifiedAt }
+        /// Another one when the file holds other bytes; safe inside quotes.
+        package var tag: String { entry.tag }
     }
 
     private let objects: ObjectStore
-    private let root: String
 
-    /// - Parameter root: A directory; made when missing.
-    package init(root: String) async throws {
-        objects = try await ObjectStore(directory: root)
-        self.root = root
-    }
+    package init(_ objects: ObjectStore) { self.objects = objects }
 
     /// What lies directly in a folder, sorted by name; the root for empty text.
     package func list(_ folder: String) async throws(TrackingError) -> [Entry] {
-        let prefix = folder.isEmpty ? "" : try ArtifactPath.check(folder).description + "/"
-        let found: [ObjectStore.Entry]
-        do throws(ObjectStoreError) { found = try await objects.list(prefix: prefix) } catch { throw Self.sort(error) }
-        var entries: [Entry] = []
-        for object in found {
-            let rest = object.path.description.dropFirst(prefix.count)
-            if let slash = rest.firstIndex(of: "/") {
-                let name = String(rest[..<slash])
-                if entries.last?.name != name || entries.last?.isDirectory != true {
-                    entries.append(Entry(name: name, isDirectory: true, byteCount: 0))
-                }
-            } else {
-                entries.append(Entry(name: String(rest), isDirectory: false, byteCount: object.byteCount))
-            }
-        }
-        return entries
+        let path = folder.isEmpty ? nil : try ArtifactPath.check(folder)
+        let found: [ObjectStore.Child]
+        do throws(ObjectStoreError) { found = try await objects.children(of: path) } catch { throw Self.sort(error) }
+        return found.map { Entry(name: $0.name, isDirectory: $0.isFolder, byteCount: $0.byteCount) }
     }
 
     /// How many files there are and what they hold together. - Complexity: O(files).
@@ -58,14 +44,12 @@ package struct ArtifactStore: Sendable {
     /// - Throws: `doesNotExist` for a missing file, `invalidParameter` for a folder.
     package func file(_ text: String) async throws(TrackingError) -> File {
         let path = try ArtifactPath.check(text)
-        let found: [ObjectStore.Entry]
-        do throws(ObjectStoreError) { found = try await objects.list(prefix: path.description) } catch { throw Self.sort(error) }
-        if let entry = found.first(where: { $0.path == path }) {
-            return File(path: path, byteCount: entry.byteCount, modifiedAt: entry.modifiedAt)
-        }
-        guard !found.contains(where: { $0.path.description.hasPrefix(path.description + "/") }) else {
-            throw TrackingError(.invalidParameter, "'\(Validation.shown(text))' is a directory")
-        }
+        let children: [ObjectStore.Child]
+        do throws(ObjectStoreError) {
+            if let entry = try await objects.entry(path) { return File(entry: entry) }
+            children = try await objects.children(of: path)
+        } catch { throw Self.sort(error) }
+        guard children.isEmpty else { throw TrackingError(.invalidParameter, "'\(Validation.shown(text))' is a directory") }
         throw TrackingError(.doesNotExist, "No such artifact: '\(Validation.shown(text))'")
     }
 
@@ -74,25 +58,43 @@ package struct ArtifactStore: Sendable {
         do throws(ObjectStoreError) { return try await objects.get(file.path, range: range) } catch { throw Self.sort(error) }
     }
 
+    /// Hands over a range of a file piece by piece and waits for the taker.
+    package func read(_ file: File, _ range: Range<Int64>, _ take: ([UInt8]) async throws -> Void) async throws {
+        do {
+            try await objects.read(file.entry, range, take)
+        } catch let error as ObjectStoreError {
+            throw Self.sort(error)
+        }
+    }
+
     /// Removes a file, or a folder with all that is in it.
     package func delete(_ text: String) async throws(TrackingError) {
         let path = try ArtifactPath.check(text)
         do throws(ObjectStoreError) {
             if try await objects.delete(path) { return }
-            for entry in try await objects.list(prefix: path.description + "/") { try await objects.delete(entry.path) }
+            try await objects.deleteAll(prefix: path.description + "/")
         } catch { throw Self.sort(error) }
     }
 
     /// Begins a file that appears under its name when it is finished, whole.
     package func upload(_ text: String) async throws(TrackingError) -> ArtifactUpload {
-        try await ArtifactUpload.begin(root: root, path: ArtifactPath.check(text))
+        let path = try ArtifactPath.check(text)
+        do throws(ObjectStoreError) { return ArtifactUpload(try await objects.upload(path)) } catch { throw Self.sort(error) }
+    }
+
+    /// Uploads begun before a moment that were neither finished nor given up, by the paths of their files.
+    package func leftovers(before time: EventTime.Milliseconds, removes: Bool) async throws(TrackingError) -> [String] {
+        do throws(ObjectStoreError) {
+            return try await objects.leftovers(before: time, removes: removes).map(\.name)
+        } catch { throw Self.sort(error) }
     }
 
     static func sort(_ error: ObjectStoreError) -> TrackingError {
         switch error.code {
         case .notFound: TrackingError(.doesNotExist, "No such artifact: '\(error.path)'")
         case .invalidPath, .notAnObject, .conflict, .outOfRange: TrackingError(.invalidParameter, "Invalid path: \(error.reason)")
-        case .corrupt, .io: TrackingError(error.isRetriable ? .unavailable : .internalError, error.description)
+        case .corrupt, .io, .denied, .badSettings, .unavailable:
+            TrackingError(error.isRetriable ? .unavailable : .internalError, error.description)
         }
     }
 }

@@ -49,10 +49,17 @@ package struct CommonSettings: Sendable {
     /// The tracking server; `nil` for the one that the log's directory names, or one of this process.
     package let trackURL: String?
     package let trackToken: Secret?
+    /// PEM file of the authorities to trust when the tracking server speaks HTTPS, instead of the system's.
+    package let trackAuthority: String?
+    /// Where the tracking server keeps artefacts: `file:DIRECTORY` or `s3://BUCKET/PREFIX`; `nil` for its own directory.
+    package let artifactsURL: String?
+    /// The object store of the roles, likewise.
+    package let objectsURL: String
+    package let s3: S3Settings
 
     package init(reader: SettingsReader, role: Role) throws(SettingsError) {
         let url = reader.read(Self.logURL(directory: reader.directory))
-        logURL = reader.isFromFile("event_log.url") ? Self.anchored(url, in: reader.directory) : url
+        logURL = Self.anchored(url, "local:", reader, "event_log.url")
         if logURL.hasPrefix("local:") {
             dataDirectory = String(logURL.dropFirst(6))
             kafka = nil
@@ -69,13 +76,18 @@ package struct CommonSettings: Sendable {
         adminPort = reader.read(Self.adminPort(role))
         trackURL = reader.read(Self.trackURL)
         trackToken = reader.read(Self.trackToken)
+        trackAuthority = reader.read(Self.trackAuthority)
+        artifactsURL = reader.read(Self.artifactsURL).map { Self.anchored($0, "file:", reader, "track.artifacts") }
+        objectsURL = Self.anchored(reader.read(Self.objectsURL(dataDirectory: dataDirectory)), "file:", reader, "objects.url")
+        s3 = S3Settings(reader: reader)
         try reader.finish()
     }
 
     /// A relative directory in the project file starts at the file's folder.
-    private static func anchored(_ url: String, in directory: String) -> String {
-        let path = url.dropFirst(6)
-        return path.hasPrefix("/") || !url.hasPrefix("local:") ? url : "local:\(directory)/\(path)"
+    private static func anchored(_ url: String, _ scheme: String, _ reader: SettingsReader, _ key: String) -> String {
+        guard reader.isFromFile(key), url.hasPrefix(scheme) else { return url }
+        let path = url.dropFirst(scheme.count)
+        return path.hasPrefix("/") ? url : "\(scheme)\(reader.directory)/\(path)"
     }
 
     static func logURL(directory: String) -> Setting<String> {
@@ -97,11 +109,21 @@ package struct CommonSettings: Sendable {
     }
     static let trackURL = OptionalSetting("track.url", .httpURL, "The tracking server to use.")
     static let trackToken = OptionalSetting("track.token", .secret, "What the tracking server asks for.", isSecret: true)
+    static let trackAuthority = OptionalSetting(
+        "track.ca", .path, "A PEM file: the authority that signed the tracking server's certificate.")
+    static let artifactsURL = OptionalSetting(
+        "track.artifacts", .objectsURL, "Where the tracking server keeps artifacts: a directory or s3://BUCKET/PREFIX.")
+    static func objectsURL(dataDirectory: String) -> Setting<String> {
+        Setting(
+            "objects.url", .objectsURL, default: "file:\(dataDirectory)/objects",
+            "Where archives of rows and events are kept: a directory or s3://BUCKET/PREFIX.")
+    }
 
     static let catalogue: [SettingInfo] =
         [
             SettingInfo(logURL(directory: "PROJECT")), SettingInfo(dataDirectory(directory: "PROJECT")), SettingInfo(durability),
             SettingInfo(logLevel), SettingInfo(logFormat),
-            SettingInfo(host), SettingInfo(trackURL), SettingInfo(trackToken),
-        ] + KafkaSettings.catalogue + Role.allCases.map { SettingInfo(adminPort($0)) }
+            SettingInfo(host), SettingInfo(trackURL), SettingInfo(trackToken), SettingInfo(trackAuthority),
+            SettingInfo(artifactsURL), SettingInfo(objectsURL(dataDirectory: "DATA")),
+        ] + S3Settings.catalogue + KafkaSettings.catalogue + Role.allCases.map { SettingInfo(adminPort($0)) }
 }

@@ -5,7 +5,7 @@ import Web
 
 /// The traces of an experiment as a table, and one trace with its spans.
 struct TracePages: Sendable {
-    let service: TrackService
+    let service: ScopedService
 
     private static let perPage = 100, refreshSeconds = 10
     /// Characters of a value that the page shows at once.
