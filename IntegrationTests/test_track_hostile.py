@@ -202,7 +202,7 @@ class Test5Browsers:
         server = Server(mlops, "--host", "0.0.0.0", "--insecure", environment={"MLOPS_TRACK_ALLOWED_HOSTS": "track.example.com"})
         for host, expected in (("evil.example", 403), ("10.1.2.3:5000", 200), ("mlops-track", 200), ("track.example.com", 200),
                                ("mlops-track.ns.svc.cluster.local:5000", 200)):
-            assert server.status("GET", "/health", Host=host)[0] == expected, host
+            assert server.status("GET", "/models", Host=host)[0] == expected, host
 
     @pytest.mark.parametrize("origin", ["http://evil.example", "null", "https://127.0.0.1.evil.example", "http://evil.example:5000"])
     def test_a_page_of_another_site_changes_nothing(self, server, origin):

@@ -24,7 +24,6 @@ package struct TrackSettings: Sendable {
         allowedHosts = reader.read(Self.allowedHosts)
         maxUploadBytes = reader.read(Self.maxUploadMegabytes) << 20
         allowsPrivateWebhooks = reader.read(Self.privateWebhooks)
-        allowedHosts = reader.read(Self.allowedHosts)
         let certificate = reader.read(Self.certificate), key = reader.read(Self.key)
         if (certificate == nil) != (key == nil) {
             reader.refuse(certificate == nil ? "track.tls_key" : "track.tls_certificate", "certificate and key belong together")
