@@ -214,7 +214,7 @@ class Proxy(http.server.BaseHTTPRequestHandler):
 @pytest.fixture
 def proxy(store):
     """The address of a store that is not always there."""
-    Proxy.target, Proxy.mode = store.url, "flaky"
+    Proxy.target, Proxy.count, Proxy.mode = store.url, 0, "flaky"
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Proxy)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield f"http://127.0.0.1:{server.server_port}"
@@ -238,23 +238,6 @@ def test_a_store_that_is_slow_away_or_elsewhere(mlops, store, proxy):
     moved = mlops.run("track", "--artifacts", PLACE, *PORTS, "--data", mlops.directory / "other", data=False, status=78,
                       environment={**store.environment, "AWS_ENDPOINT_URL_S3": proxy})
     assert "region eu-west-1" in moved.stderr and "s3.region" in moved.stderr
-
-
-def test_features_go_on_while_the_archive_waits_for_the_store(mlops, store, proxy):
-    asked = Proxy.count
-    process = mlops.start(
-        "features", "--project", CRYPTO, "--admin-port", "0", "--objects", f"s3://{BUCKET}/away",
-        environment={**store.environment, "AWS_ENDPOINT_URL_S3": proxy, "MLOPS_FEATURES_ARCHIVE_INTERVAL": "200ms",
-                     "MLOPS_FEATURES_ARCHIVE_EVENTS": "true"})
-    wait_for(lambda: Proxy.count >= asked + 2, "the store to be asked", process=process)
-    Proxy.mode = "down"
-    mlops.run("produce", "--once", "--source", "synthetic", "--duration", "1h", "--rate", "10", "--start", "2024-03-01T00:00:00Z",
-              "--speed", "max", "--admin-port", "0", "--project", CRYPTO)
-    mlops.wait_for_log(process, "the archive waits")
-    assert process.poll() is None and store.keys("away/") == []
-    Proxy.mode = "flaky"
-    wait_for(lambda: store.keys("away/"), "an archive", process=process)
-    assert mlops.terminate(process) == 0
 
 
 def test_the_whole_loop_keeps_its_archive_and_its_models_in_the_bucket(mlops, store):
