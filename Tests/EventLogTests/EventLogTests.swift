@@ -198,7 +198,7 @@ import Testing
         try await withLog { log in
             try await log.createTopics([.init(name: "t", partitions: 1)])
             let version = log.version(of: ["t"])
-            async let woken: Void = log.waitForAppend(to: ["t"], after: version, timeout: .seconds(60))
+            async let woken: Void = log.waitForAppend(to: ["t"], after: version, timeout: .seconds(600))
             try await log.append([record("k", "1")], to: "t")
             await woken
             #expect(log.version(of: ["t"]) > version)

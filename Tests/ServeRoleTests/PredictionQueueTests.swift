@@ -77,7 +77,7 @@ import Testing
             for round in 1...3 {
                 let version = fixture.log.version(of: ["predictions"])
                 queue.offer([record(round)])
-                await fixture.log.waitForAppend(to: ["predictions"], after: version, timeout: .seconds(30))
+                await fixture.log.waitForAppend(to: ["predictions"], after: version, timeout: .seconds(600))
                 let written = try await fixture.predictions()
                 #expect(written.count == round)
             }
@@ -92,7 +92,7 @@ import Testing
             let writer = Task { await queue.run() }
             let version = fixture.log.version(of: ["predictions"])
             queue.offer((0..<1_000).map(record))
-            await fixture.log.waitForAppend(to: ["predictions"], after: version, timeout: .seconds(30))
+            await fixture.log.waitForAppend(to: ["predictions"], after: version, timeout: .seconds(600))
             var written = try await fixture.predictions()
             #expect(written.count == 1_000)
             queue.offer([record(1_000)])

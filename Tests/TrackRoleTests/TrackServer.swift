@@ -76,7 +76,7 @@ struct TrackServer: Sendable {
 
     /// The same server, seen by somebody with a token.
     func with(token: String?) -> TrackServer {
-        let http = JSONClient(baseURL: http.baseURL, bearer: token, timeout: .seconds(10), retry: .none)
+        let http = JSONClient(baseURL: http.baseURL, bearer: token, timeout: .seconds(600), retry: .none)
         return TrackServer(client: TrackingClient(http: http), http: http, directory: directory, events: events)
     }
 
@@ -107,7 +107,7 @@ struct TrackServer: Sendable {
         let group = ServiceGroup(configuration: .init(services: [role], logger: quiet("group")))
         try await withThrowingTaskGroup(of: Void.self) { tasks in
             tasks.addTask { try await group.run() }
-            let http = JSONClient(baseURL: try await role.address.wait().url, timeout: .seconds(10), retry: .none)
+            let http = JSONClient(baseURL: try await role.address.wait().url, timeout: .seconds(600), retry: .none)
             try await body(TrackServer(client: TrackingClient(http: http), http: http, directory: directory, events: events))
             await group.triggerGracefulShutdown()
             try await tasks.waitForAll()

@@ -23,7 +23,7 @@ import Testing
         try await withThrowingTaskGroup(of: Void.self) { tasks in
             tasks.addTask { try await group.run() }
             let place = try await host.address.wait()
-            try await body(JSONClient(baseURL: place.url, timeout: .seconds(5), retry: RetryPolicy(attempts: 3, base: .milliseconds(1))))
+            try await body(JSONClient(baseURL: place.url, timeout: .seconds(600), retry: RetryPolicy(attempts: 3, base: .milliseconds(1))))
             await group.triggerGracefulShutdown()
             try await tasks.waitForAll()
         }
