@@ -22,15 +22,30 @@ struct DirectoryBackend: ObjectBackend {
 
     /// One open file for all pieces: who renames another over it changes nothing of what is read.
     func read(_ entry: ObjectStore.Entry, _ range: Range<Int64>, _ take: ([UInt8]) async throws -> Void) async throws {
+        let path = entry.path, descriptor = try await descriptor(of: entry)
+        for start in stride(from: range.lowerBound, to: range.upperBound, by: ObjectStore.pieceBytes) {
+            let part = start..<min(range.upperBound, start + Int64(ObjectStore.pieceBytes))
+            try await take(
+                try await run(path) { directory throws(ObjectStoreError) in try directory.read(part, of: descriptor, path) })
+        }
+    }
+
+    private func descriptor(of entry: ObjectStore.Entry) async throws(ObjectStoreError) -> Descriptor {
+        if let descriptor = entry.held.descriptor { return descriptor }
         let path = entry.path
         let file = try await run(path) { directory throws(ObjectStoreError) in try directory.open(path) }
         guard file.entry.tag == entry.tag else {
             throw ObjectStoreError(.corrupt, "get", path: path.description, "it was replaced meanwhile", isTransient: true)
         }
-        for start in stride(from: range.lowerBound, to: range.upperBound, by: ObjectStore.pieceBytes) {
-            let part = start..<min(range.upperBound, start + Int64(ObjectStore.pieceBytes))
-            try await take(
-                try await run(path) { directory throws(ObjectStoreError) in try directory.read(part, of: file.descriptor, path) })
+        return file.descriptor
+    }
+
+    func open(_ path: ObjectPath) async throws(ObjectStoreError) -> ObjectStore.Entry? {
+        try await run(path) { directory throws(ObjectStoreError) in
+            guard try directory.entry(path) != nil else { return nil }
+            var (descriptor, entry) = try directory.open(path)
+            entry.held = .init(descriptor)
+            return entry
         }
     }
 

@@ -8,6 +8,9 @@ protocol ObjectBackend: Sendable {
     /// `nil` when there is no such object.
     func entry(_ path: ObjectPath) async throws(ObjectStoreError) -> ObjectStore.Entry?
 
+    /// The entry of an object, held open where that is possible; `nil` when there is no such object.
+    func open(_ path: ObjectPath) async throws(ObjectStoreError) -> ObjectStore.Entry?
+
     /// Hands over a range of an object piece by piece, each at most ``ObjectStore/pieceBytes`` long, and waits for the taker.
     /// - Throws: ``ObjectStoreError``, or what `take` throws.
     func read(_ entry: ObjectStore.Entry, _ range: Range<Int64>, _ take: ([UInt8]) async throws -> Void) async throws
@@ -28,6 +31,10 @@ protocol ObjectBackend: Sendable {
 
     /// What uploads have left behind that were neither finished nor given up, begun before a moment.
     func leftovers(before time: Int64, removes: Bool) async throws(ObjectStoreError) -> [ObjectStore.Leftover]
+}
+
+extension ObjectBackend {
+    func open(_ path: ObjectPath) async throws(ObjectStoreError) -> ObjectStore.Entry? { try await entry(path) }
 }
 
 /// An object that is being received: it appears under its name when it is finished, whole, and replaces what was there.

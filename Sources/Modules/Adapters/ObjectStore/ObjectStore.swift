@@ -16,6 +16,17 @@ package struct ObjectStore: Sendable {
         package let modifiedAt: EventTime.Milliseconds
         /// Another one when the object holds other bytes; safe inside quotes.
         package let tag: String
+        var held = Held(nil)
+
+        /// What keeps an object open; entries are equal whatever they hold.
+        struct Held: Sendable, Hashable {
+            let descriptor: Descriptor?
+
+            init(_ descriptor: Descriptor?) { self.descriptor = descriptor }
+
+            static func == (one: Held, other: Held) -> Bool { true }
+            func hash(into hasher: inout Hasher) {}
+        }
     }
 
     /// What a folder holds: one name.
@@ -86,6 +97,9 @@ package struct ObjectStore: Sendable {
 
     /// Size, time and tag of an object; `nil` when there is none.
     package func entry(_ path: ObjectPath) async throws(ObjectStoreError) -> Entry? { try await backend.entry(path) }
+
+    /// The same, and the object stays open: a directory's is read as it is now, whoever replaces it meanwhile.
+    package func open(_ path: ObjectPath) async throws(ObjectStoreError) -> Entry? { try await backend.open(path) }
 
     package func exists(_ path: ObjectPath) async throws(ObjectStoreError) -> Bool { try await backend.entry(path) != nil }
 

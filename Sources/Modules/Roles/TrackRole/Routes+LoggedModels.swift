@@ -38,15 +38,7 @@ extension Route {
             let model = try await service.store.loggedModel(id: arguments.text("model_id"))
             return .message("model") { $0.loggedModel(model) }
         },
-        Route(.patch, path: "logged-models/{model_id}") { service, arguments in
-            guard let value = arguments["status"] else { throw arguments.missing("status") }
-            let named = value.string.flatMap { LoggedModelStatus(rawValue: $0) } ?? value.int64.flatMap { LoggedModelStatus(number: $0) }
-            guard let status = named else { throw arguments.invalid(value, "status") }
-            let known = try await service.store.loggedModel(id: arguments.text("model_id"))
-            if known.status == .ready, status != .ready { try await service.requireUnregistered(known) }
-            let model = try await service.store.finalizeLoggedModel(id: arguments.text("model_id"), status: status, now: service.now())
-            return .message("model") { $0.loggedModel(model) }
-        },
+        Route(.patch, path: "logged-models/{model_id}") { try await endLoggedModel($0, $1) },
         Route(.delete, path: "logged-models/{model_id}") { service, arguments in
             try await service.requireUnregistered(service.store.loggedModel(id: arguments.text("model_id")))
             try await service.store.deleteLoggedModel(id: arguments.text("model_id"), now: service.now())
@@ -72,6 +64,23 @@ extension Route {
             return try await artifactList(service, root: model.artifactURI, path: arguments.optionalText("artifact_directory_path") ?? "")
         },
     ]
+
+    /// How a logged model has come out.
+    private static func endLoggedModel(_ service: TrackService, _ arguments: Arguments) async throws -> Reply {
+        guard let value = arguments["status"] else { throw arguments.missing("status") }
+        var status: LoggedModelStatus?
+        if let text = value.string {
+            status = LoggedModelStatus(rawValue: text)
+        } else if let number = value.int64 {
+            status = LoggedModelStatus(number: number)
+        }
+        guard let status else { throw arguments.invalid(value, "status") }
+        let id = try arguments.text("model_id")
+        let known = try await service.store.loggedModel(id: id)
+        if known.status == .ready, status != .ready { try await service.requireUnregistered(known) }
+        let model = try await service.store.finalizeLoggedModel(id: id, status: status, now: service.now())
+        return .message("model") { $0.loggedModel(model) }
+    }
 
     static let artifactLists: [Route] = [
         Route(.get, path: "artifacts/list") { service, arguments in

@@ -41,12 +41,13 @@ package struct ArtifactStore: Sendable {
         } catch { throw Self.sort(error) }
     }
 
+    /// A file, open as it is now.
     /// - Throws: `doesNotExist` for a missing file, `invalidParameter` for a folder.
     package func file(_ text: String) async throws(TrackingError) -> File {
         let path = try ArtifactPath.check(text)
         let children: [ObjectStore.Child]
         do throws(ObjectStoreError) {
-            if let entry = try await objects.entry(path) { return File(entry: entry) }
+            if let entry = try await objects.open(path) { return File(entry: entry) }
             children = try await objects.children(of: path)
         } catch { throw Self.sort(error) }
         guard children.isEmpty else { throw TrackingError(.invalidParameter, "'\(Validation.shown(text))' is a directory") }
