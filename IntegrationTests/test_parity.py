@@ -145,7 +145,7 @@ def test_a_produce_that_is_killed_and_started_again_repeats_and_loses_nothing(ml
 
 
 def test_produce_and_features_killed_while_they_work_together_equal_the_uninterrupted_run(mlops, source, reference):
-    speed = "30000x" if "xrp_eth" in source else "1500x"
+    speed = "60000x" if "xrp_eth" in source else "3000x"
     for share in (0.15, 0.4, 0.65):
         features = compute(mlops)
         produce = mlops.start(
