@@ -89,10 +89,13 @@ class Page:
         target = browser.call("Target.createTarget", url="about:blank", browserContextId=self.context)["targetId"]
         self.target = target
         self.session = browser.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
-        self.requests, self.errors, self.dialogs, self.loads = [], [], [], 0
+        self.requests, self.errors, self.dialogs = [], [], []
+        # The documents that have been loaded, by the identifier of their navigation.
+        self.loads = frozenset()
         browser.pages[self.session] = self
         for domain in ("Page", "Network", "Log", "Runtime"):
             self.call(f"{domain}.enable")
+        self.call("Page.setLifecycleEventsEnabled", enabled=True)
         self.resize(width, height)
         if dark:
             self.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": "dark"}])
@@ -108,8 +111,8 @@ class Page:
     def receive(self, method, data):
         if method == "Network.requestWillBeSent":
             self.requests.append(data["request"]["url"])
-        elif method == "Page.loadEventFired":
-            self.loads += 1
+        elif method == "Page.lifecycleEvent" and data["name"] == "load" and data["frameId"] == self.target:
+            self.loads |= {data["loaderId"]}
         elif method == "Page.javascriptDialogOpening":
             self.dialogs.append(data["message"])
         elif method == "Log.entryAdded" and data["entry"]["level"] == "error":
@@ -120,15 +123,18 @@ class Page:
             self.errors.append(str(data["args"]))
 
     def loaded(self, before, seconds=30.0):
+        """Waits for a document that was not there before."""
         deadline = time.monotonic() + seconds
         while self.loads <= before:
             self.browser.read(deadline, "page")
 
     def open(self, url):
-        before = self.loads
         result = self.call("Page.navigate", url=url)
         assert "errorText" not in result, f"{url}: {result['errorText']}"
-        self.loaded(before)
+        # The page of an error before may tell only now that it is there.
+        deadline = time.monotonic() + 30
+        while result["loaderId"] not in self.loads:
+            self.browser.read(deadline, "page")
         return self
 
     def evaluate(self, script):

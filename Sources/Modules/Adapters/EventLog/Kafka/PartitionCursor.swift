@@ -17,10 +17,10 @@ final class PartitionCursor: @unchecked Sendable {
     private var end: Int64 = -1
     /// Grows at each use, so that the one that has been idle longest can be found.
     var lastUse: UInt64 = 0
-    private let queue: OpaquePointer
-    private let topicPointer: OpaquePointer
-    private let signal: QueueSignal
+    private let fetch: Fetch
+    private let lane: ReadLane
     private let waker: FetchWaker
+    private var isStopped = false
     /// Records taken since the fetching thread was last woken.
     private var taken = 0
 
@@ -28,37 +28,25 @@ final class PartitionCursor: @unchecked Sendable {
     private static let wakeEvery = 5_000
     private var messages = [UnsafeMutablePointer<rd_kafka_message_t>?](repeating: nil, count: 1_024)
 
-    /// Starts fetching; blocks for a moment.
+    /// Starts fetching; blocks for a moment, on the thread of the lane.
     /// - Parameter onArrival: Called from a thread of the library when the empty queue has received something.
-    init(
-        _ handle: KafkaHandle, topic: String, partition: Int, from: Int64, waker: FetchWaker, onArrival: @escaping @Sendable () -> Void
-    ) throws {
+    init(_ lane: ReadLane, topic: String, partition: Int, from: Int64, onArrival: @escaping @Sendable () -> Void) throws {
         self.topic = topic
         self.partition = partition
+        self.lane = lane
         next = from
-        self.waker = waker
-        topicPointer = try handle.topic(topic)
-        guard let queue = rd_kafka_queue_new(handle.pointer) else { throw KafkaFailure(RD_KAFKA_RESP_ERR__FAIL) }
-        self.queue = queue
-        signal = QueueSignal(onArrival)
-        rd_kafka_queue_cb_event_enable(
-            queue,
-            { _, opaque in
-                if let opaque { Unmanaged<QueueSignal>.fromOpaque(opaque).takeUnretainedValue().raise() }
-            }, Unmanaged.passUnretained(signal).toOpaque())
-        if rd_kafka_consume_start_queue(topicPointer, Int32(clamping: partition), from, queue) != 0 {
-            let code = rd_kafka_last_error()
-            rd_kafka_queue_cb_event_enable(queue, nil, nil)
-            rd_kafka_queue_destroy(queue)
-            throw KafkaFailure(code, "\(topic)/\(partition)")
-        }
+        waker = FetchWaker(lane, topic: topic, partition: partition)
+        fetch = try Fetch(lane.handle, topic: topic, partition: partition, from: from, onArrival: onArrival)
     }
 
-    /// Stops fetching; blocks until the library has stopped.
+    deinit { stop() }
+
+    /// Stops fetching, in turn with what the lane's thread has to do: what begins there later finds the partition free.
     func stop() {
-        rd_kafka_consume_stop(topicPointer, Int32(clamping: partition))
-        rd_kafka_queue_cb_event_enable(queue, nil, nil)
-        rd_kafka_queue_destroy(queue)
+        guard !isStopped else { return }
+        isStopped = true
+        let fetch = fetch
+        lane.thread.enqueue { fetch.stop() }
     }
 
     /// Reads up to `limit` records, fewer only at the end of the partition.
@@ -86,7 +74,7 @@ final class PartitionCursor: @unchecked Sendable {
                 throw KafkaFailure(RD_KAFKA_RESP_ERR__TIMED_OUT, "\(topic)/\(partition) at \(next): no answer")
             }
             try Task.checkCancellation()
-            await signal.wait(.milliseconds(100))
+            await fetch.signal.wait(.milliseconds(100))
         }
         run.close()
         return RecordBatch(topic: topic, partition: partition, nextOffset: next, count: run.count, chunks: run.chunks)
@@ -96,7 +84,7 @@ final class PartitionCursor: @unchecked Sendable {
     /// - Returns: How many messages that were, reports of the end included.
     private func take(_ limit: Int, into run: inout MessageRun) throws -> Int {
         let count = messages.withUnsafeMutableBufferPointer {
-            rd_kafka_consume_batch_queue(queue, 0, $0.baseAddress, min(limit, $0.count))
+            rd_kafka_consume_batch_queue(fetch.queue, 0, $0.baseAddress, min(limit, $0.count))
         }
         guard count > 0 else { return 0 }
         var failure: (any Error)?
@@ -129,30 +117,71 @@ final class PartitionCursor: @unchecked Sendable {
     }
 }
 
+/// A partition that the library fetches into a queue, until it is told to stop.
+///
+/// The library holds a plain pointer to the signal, so what it points to lives until it has been told: a fetch that nobody stops
+/// keeps its signal for ever.
+private final class Fetch: @unchecked Sendable {
+    let queue: OpaquePointer
+    let signal: QueueSignal
+    private let topic: OpaquePointer
+    private let partition: Int32
+
+    init(_ handle: KafkaHandle, topic: String, partition: Int, from: Int64, onArrival: @escaping @Sendable () -> Void) throws {
+        let name = topic
+        self.topic = try handle.topic(topic)
+        self.partition = Int32(clamping: partition)
+        guard let queue = rd_kafka_queue_new(handle.pointer) else { throw KafkaFailure(RD_KAFKA_RESP_ERR__FAIL) }
+        self.queue = queue
+        signal = QueueSignal(onArrival)
+        rd_kafka_queue_cb_event_enable(
+            queue,
+            { _, opaque in
+                if let opaque { Unmanaged<QueueSignal>.fromOpaque(opaque).takeUnretainedValue().raise() }
+            }, Unmanaged.passRetained(signal).toOpaque())
+        if rd_kafka_consume_start_queue(self.topic, self.partition, from, queue) != 0 {
+            let code = rd_kafka_last_error()
+            letGo()
+            throw KafkaFailure(code, "\(name)/\(partition)")
+        }
+    }
+
+    /// Once, and before the handle is freed; blocks until the library has stopped.
+    func stop() {
+        rd_kafka_consume_stop(topic, partition)
+        letGo()
+    }
+
+    private func letGo() {
+        // The library calls under the queue's lock, which this takes: afterwards no call is under way.
+        rd_kafka_queue_cb_event_enable(queue, nil, nil)
+        rd_kafka_queue_destroy(queue)
+        Unmanaged.passUnretained(signal).release()
+    }
+}
+
 /// Wakes the thread of the library that fetches a partition.
 ///
 /// A question to the partition's leader passes through that thread, which then also looks at its queues; the answer is of no
 /// interest. From 2.2 on the library has `fetch.queue.backoff.ms` instead, see ``KafkaProperties/forReader``.
 final class FetchWaker: Sendable {
-    private let handle: KafkaHandle
-    private let thread: BlockingThread
+    private let lane: ReadLane
     private let topic: String
     private let partition: Int32
     private let isAsking = Atomic(false)
 
-    init(_ handle: KafkaHandle, _ thread: BlockingThread, topic: String, partition: Int) {
-        self.handle = handle
-        self.thread = thread
+    init(_ lane: ReadLane, topic: String, partition: Int) {
+        self.lane = lane
         self.topic = topic
         self.partition = Int32(clamping: partition)
     }
 
     func wake() {
         guard !isAsking.exchange(true, ordering: .acquiringAndReleasing) else { return }
-        thread.enqueue { [self] in
+        lane.thread.enqueue { [self] in
             isAsking.store(false, ordering: .releasing)
             var low: Int64 = 0, high: Int64 = 0
-            _ = rd_kafka_query_watermark_offsets(handle.pointer, topic, partition, &low, &high, 1_000)
+            _ = rd_kafka_query_watermark_offsets(lane.handle.pointer, topic, partition, &low, &high, 1_000)
         }
     }
 }

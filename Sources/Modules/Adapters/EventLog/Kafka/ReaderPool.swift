@@ -12,15 +12,11 @@ actor ReaderPool {
         let partition: Int
     }
 
-    private struct Lane {
-        let handle: KafkaHandle
-        let thread: BlockingThread
-    }
-
     private let options: KafkaOptions
     private let statistics: @Sendable (String) -> Void
     private let onArrival: @Sendable (String) -> Void
-    private var lanes: [Lane] = []
+    private var lanes: [ReadLane] = []
+    private var isClosed = false
     private var idle: [Slot: PartitionCursor] = [:]
     private var busy: Set<Slot> = []
     private var uses: UInt64 = 0
@@ -42,7 +38,7 @@ actor ReaderPool {
             giveBack(slot, cursor)
             return batch
         } catch {
-            try? await lanes[slot.handle].thread.run { cursor.stop() }
+            cursor.stop()
             busy.remove(slot)
             throw error
         }
@@ -51,6 +47,7 @@ actor ReaderPool {
     private static let patience = Duration.seconds(10)
 
     private func cursor(_ topic: String, _ partition: Int, _ from: Int64) async throws -> (Slot, PartitionCursor) {
+        guard !isClosed else { throw CancellationError() }
         let mine = idle.filter { $0.key.topic == topic && $0.key.partition == partition }
         if let (slot, cursor) = mine.first(where: { $0.value.next == from }) {
             idle[slot] = nil
@@ -70,13 +67,11 @@ actor ReaderPool {
             lanes.append(try makeLane())
         }
         busy.insert(slot)
-        let replaced = idle.removeValue(forKey: slot)
+        idle.removeValue(forKey: slot)?.stop()
         let lane = lanes[slot.handle], onArrival = onArrival
         do {
             let cursor = try await lane.thread.run {
-                replaced?.stop()
-                let waker = FetchWaker(lane.handle, lane.thread, topic: topic, partition: partition)
-                return try PartitionCursor(lane.handle, topic: topic, partition: partition, from: from, waker: waker) { onArrival(topic) }
+                try PartitionCursor(lane, topic: topic, partition: partition, from: from) { onArrival(topic) }
             }
             return (slot, cursor)
         } catch {
@@ -92,24 +87,41 @@ actor ReaderPool {
         uses += 1
         cursor.lastUse = uses
         busy.remove(slot)
+        guard !isClosed else { return }
         idle[slot] = cursor
         guard idle.count > Self.maxIdle, let oldest = idle.min(by: { $0.value.lastUse < $1.value.lastUse }) else { return }
-        idle[oldest.key] = nil
-        let stopped = oldest.value
-        lanes[oldest.key.handle].thread.enqueue { stopped.stop() }
+        idle.removeValue(forKey: oldest.key)?.stop()
     }
 
-    private func makeLane() throws -> Lane {
+    private func makeLane() throws -> ReadLane {
         let handle = try KafkaHandle(
             .consumer, KafkaProperties(options).forReader, logger: options.logger, callbacks: .init(statistics: statistics))
-        // Serves statistics and errors between jobs.
-        return Lane(handle: handle, thread: BlockingThread("kafka-read-\(lanes.count)") { rd_kafka_poll(handle.pointer, 10) })
+        return ReadLane(handle, name: "kafka-read-\(lanes.count)")
     }
 
+    /// Reads that are under way go on to their end; later ones are refused.
     func close() {
-        for (slot, cursor) in idle { lanes[slot.handle].thread.enqueue { cursor.stop() } }
+        isClosed = true
         idle = [:]
-        for lane in lanes { lane.thread.stop { lane.handle.close() } }
         lanes = []
+    }
+}
+
+/// A handle that reads partitions, and the thread that all blocking calls on it run on, one after another.
+///
+/// Both end when nobody holds the lane any more: a cursor does, and has stopped by then.
+final class ReadLane: Sendable {
+    let handle: KafkaHandle
+    let thread: BlockingThread
+
+    init(_ handle: KafkaHandle, name: String) {
+        self.handle = handle
+        // Serves statistics and errors between jobs.
+        thread = BlockingThread(name) { rd_kafka_poll(handle.pointer, 10) }
+    }
+
+    deinit {
+        let handle = handle
+        thread.stop { handle.close() }
     }
 }
