@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo test unit integration check lint format build release image image-test bench docs-check deps test-deps bench-deps clean
+.PHONY: help demo test unit integration check lint format build release loop image image-test bench docs-check deps test-deps bench-deps clean
 
 EXAMPLE ?= examples/crypto
 # An import that Package.swift does not declare stops the build.
@@ -25,7 +25,7 @@ integration: test-deps ## Black-box tests of the built binary with real clients
 	swift build $(SWIFT_FLAGS) --product mlops
 	$(PYTEST) -m "not image"
 
-check: deps lint build test docs-check ## What CI runs: lint, build, tests, documentation
+check: deps lint build test loop docs-check ## What CI runs: lint, both builds, tests, documentation
 
 lint: ## Formatting, file sizes, forbidden words, shell syntax
 	scripts/lint
@@ -38,6 +38,9 @@ build: deps ## Debug build; warnings are errors
 
 release: deps ## Optimised build: .build/release/mlops
 	swift build $(SWIFT_FLAGS) --configuration release --product mlops
+
+loop: release ## The whole loop once with the optimised build, on data that is thrown away
+	data=$$(mktemp -d) && trap 'rm -rf "$$data"' EXIT && .build/release/mlops all --quick --once --project $(EXAMPLE) --data "$$data"
 
 image: ## Container image with docker, podman or buildah; prints its size (ROLE= sets the default subcommand)
 	scripts/image

@@ -90,8 +90,8 @@ class Page:
         self.target = target
         self.session = browser.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
         self.requests, self.errors, self.dialogs = [], [], []
-        # The documents that have been loaded, by the identifier of their navigation.
-        self.loads = frozenset()
+        # Documents by the identifier of their navigation: those that were begun, in their order, and those that are there whole.
+        self.documents, self.loads = [], frozenset()
         browser.pages[self.session] = self
         for domain in ("Page", "Network", "Log", "Runtime"):
             self.call(f"{domain}.enable")
@@ -111,8 +111,11 @@ class Page:
     def receive(self, method, data):
         if method == "Network.requestWillBeSent":
             self.requests.append(data["request"]["url"])
-        elif method == "Page.lifecycleEvent" and data["name"] == "load" and data["frameId"] == self.target:
-            self.loads |= {data["loaderId"]}
+        elif method == "Page.lifecycleEvent" and data["frameId"] == self.target:
+            if data["name"] == "init":
+                self.documents.append(data["loaderId"])
+            elif data["name"] == "load":
+                self.loads |= {data["loaderId"]}
         elif method == "Page.javascriptDialogOpening":
             self.dialogs.append(data["message"])
         elif method == "Log.entryAdded" and data["entry"]["level"] == "error":
@@ -131,9 +134,9 @@ class Page:
     def open(self, url):
         result = self.call("Page.navigate", url=url)
         assert "errorText" not in result, f"{url}: {result['errorText']}"
-        # The page of an error before may tell only now that it is there.
-        deadline = time.monotonic() + 30
-        while result["loaderId"] not in self.loads:
+        # The page of an error before may tell only now that it is there; a script may lead on before the page is.
+        deadline, asked = time.monotonic() + 30, result["loaderId"]
+        while asked not in self.documents or self.loads.isdisjoint(self.documents[self.documents.index(asked):]):
             self.browser.read(deadline, "page")
         return self
 
