@@ -97,6 +97,7 @@ let modules: [Module] = [
         name: "ProduceRole", layer: .roles,
         uses: [
             "Domain", "Table", "Expressions", "Features", "Project", "Settings", "EventLog", "Columnar", "Web", "WebSocket", "Markets",
+            "FeatureStore",
         ],
         products: roleProducts, tested: true),
     Module(

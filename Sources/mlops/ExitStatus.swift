@@ -68,7 +68,9 @@ extension ExitStatus {
     private static func status(of error: any Error) -> ExitStatus {
         switch error {
         case let failure as Failure: failure.status
-        case is SettingsError, is FeatureRole.TooManyReplicas, is EngineState.Error, is OfflineStore.Error: .badSettings
+        case is SettingsError, is FeatureRole.TooManyReplicas, is EngineState.Error, is OfflineStore.Error,
+            is EventHistory.Error, is Parity.Rebuilding:
+            .badSettings
         case is FileSource.Error, is TrainingRun.Error, is TrainingRows.Error, is PointInTimeJoin.Error: .badInput
         case let error as TrackingError: error.code == .invalidState ? .badSettings : error.isRetriable ? .storageFailed : .failed
         case is TLSFiles.Unusable: .badSettings

@@ -18,10 +18,11 @@ extension Session {
 
     var offlineStore: OfflineStore { OfflineStore(log: log, store: store, views: views) }
 
-    func featureRole(_ settings: FeaturesSettings) throws -> FeatureRole {
+    /// - Parameter rebuilds: Whether rows of other definitions are computed again.
+    func featureRole(_ settings: FeaturesSettings, rebuilds: Bool = false) throws -> FeatureRole {
         try FeatureRole(
-            compiled: project.compiled, projectHash: project.hash, log: log, store: store, settings: settings, logger: logger(.features),
-            wall: wall, instance: role.rawValue)
+            compiled: project.compiled, projectHash: project.hash, log: log, store: store, settings: settings, rebuilds: rebuilds,
+            logger: logger(.features), wall: wall, instance: role.rawValue)
     }
 
     /// - Parameter latest: Later rows are not trained on; `nil` for all there are.
@@ -55,10 +56,7 @@ extension Session {
 
     /// What the columns of a view mean now.
     private func definitionHashes(of view: String) -> [String: ContentHash] {
-        for (stream, views) in project.compiled {
-            if let hashes = DefinitionHash.columns(of: views, stream: stream)[view] { return hashes }
-        }
-        return [:]
+        views.first { $0.definition.name == view }?.hashes ?? [:]
     }
 
     /// - Parameter port: `nil` serves no page.

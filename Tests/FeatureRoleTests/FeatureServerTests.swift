@@ -33,7 +33,7 @@ private struct Fixture {
                 columns: try columns.map { .init(name: $0.0, expression: try Expression.parse($0.1)) }, filter: nil)
         }
         let views = try CompiledViews(
-            source: .stream("clicks"), schema: ViewSchema(stream: stream),
+            of: stream,
             definitions: [try view("a", [("x", "price"), ("note", "note")]), try view("b", [("x", "price * 2"), ("y", "price + 1")])])
         try await log.createTopics(StreamTopics.plans(streams: [stream], views: views.views.map(\.definition)))
         for (topic, name) in [("a", "\"x\":1.5,\"note\":null"), ("b", "\"x\":3.0,\"y\":2.5")] {

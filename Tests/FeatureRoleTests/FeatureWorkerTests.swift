@@ -40,7 +40,7 @@ private struct Fixture {
             columns: [.init(name: "mean", expression: try Expression.parse("sma(close, \(period))"))], filter: nil)
         return (
             stream,
-            try CompiledViews(source: .stream("trades"), schema: ViewSchema(stream: stream), definitions: [candles, means])
+            try CompiledViews(of: stream, definitions: [candles, means])
         )
     }
 

@@ -34,7 +34,7 @@ private struct Fixture {
                 .init(name: "price", expression: try Expression.parse("price")),
                 .init(name: "mean", expression: try Expression.parse("sma(price, 3)")),
             ], filter: nil)
-        let views = try CompiledViews(source: .stream("clicks"), schema: ViewSchema(stream: stream), definitions: [definition])
+        let views = try CompiledViews(of: stream, definitions: [definition])
         try await log.createTopics(StreamTopics.plans(streams: [stream], views: [definition]) + [.init(name: "predictions", partitions: 4)])
         let fixture = Fixture(
             log: log, store: try await ObjectStore(directory: directory + "/objects"), directory: directory, stream: stream, views: views)

@@ -29,7 +29,7 @@ import Testing
         let sums = try view("sums", [("most", "max(price - candles_close)")], window: .init(.count(2, step: 2)), joins: true)
         return (
             stream,
-            try CompiledViews(source: .stream("trades"), schema: ViewSchema(stream: stream), definitions: [candles, joined, sums])
+            try CompiledViews(of: stream, definitions: [candles, joined, sums])
         )
     }
 
@@ -124,7 +124,7 @@ import Testing
             columns: [.init(name: "p", expression: try TradeFixture.expression("price"))], filter: nil,
             joins: [.init(view: "rates", within: 1)])
         #expect(throws: CompiledViews.Error(view: "v", cause: .unknownJoin("rates"))) {
-            try CompiledViews(source: .stream("trades"), schema: ViewSchema(stream: stream), definitions: [view])
+            try CompiledViews(of: stream, definitions: [view])
         }
     }
 }

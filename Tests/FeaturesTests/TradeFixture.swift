@@ -45,8 +45,7 @@ struct TradeFixture {
                     ("volume_last_10_minutes", "sum_over(volume, 10)"), ("return_1", "close / lag(close, 1) - 1"),
                 ]).map { .init(name: $0, expression: try Self.expression($1)) }, filter: try filter.map(Self.expression),
             emit: downstreamEmit)
-        views = try CompiledViews(
-            source: .stream("trades"), schema: ViewSchema(stream: stream), definitions: [candles, indicators])
+        views = try CompiledViews(of: stream, definitions: [candles, indicators])
     }
 
     func engine() throws -> FeatureEngine { try FeatureEngine(stream: stream, views: views) }

@@ -1,5 +1,6 @@
 import Domain
 import Expressions
+import Table
 import Testing
 
 @testable import Features
@@ -20,8 +21,10 @@ import Testing
                     ("f", "if(x > 1, y, x)"),
                 ]),
         ]
-        let schema = ViewSchema(key: [], declared: [("price", .double)], metadata: .event)
-        let views = try CompiledViews(source: .stream("trades"), schema: schema, definitions: definitions)
+        let stream = StreamDefinition(
+            name: "trades", topic: "trades", key: ["pair"], time: "at",
+            fields: [.init("pair", .string), .init("price", .double), .init("at", .int)], dedupe: nil, require: [])
+        let views = try CompiledViews(of: stream, definitions: definitions)
         #expect(views.warmUp(of: "first") == ["price": 0, "mean": 4, "both": 4])
         let second = views.warmUp(of: "second")
         #expect(second == ["x": 0, "y": 9, "m": 9, "m_signal": 9, "m_hist": 9, "z": 30, "f": 9])

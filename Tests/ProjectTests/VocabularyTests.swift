@@ -33,7 +33,7 @@ import Testing
     @Test func `the content of a vocabulary is part of what a column means, and of no other column`() throws {
         let first = try Self.project("BUY, bid"), same = try Self.project("# sides\nBUY,bid"), other = try Self.project("BUY, bid, long")
         func hashes(_ project: ProjectDefinition) -> [String: ContentHash] {
-            DefinitionHash.columns(of: project.compiled[0].views, stream: project.compiled[0].stream)["sides"] ?? [:]
+            project.compiled[0].views.hashes["sides"] ?? [:]
         }
         #expect(hashes(first) == hashes(same) && first.hash == same.hash)
         #expect(hashes(first)["kind"] != hashes(other)["kind"] && first.hash != other.hash)

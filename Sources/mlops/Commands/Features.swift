@@ -25,10 +25,13 @@ struct FeaturesRun: AsyncParsableCommand {
     @Flag(help: "Process what the streams hold now, archive it, and end.")
     var once = false
 
+    @Flag(help: "If definitions have changed, compute every row again from the first event; otherwise nothing is different.")
+    var rebuild = false
+
     func run() async throws {
         try await ExitStatus.mapped {
             let (session, settings) = try await Session.open(.features, options) { reader, _ in try FeaturesSettings(reader: reader) }
-            let role = try session.featureRole(settings)
+            let role = try session.featureRole(settings, rebuilds: rebuild)
             // What computing needs comes on top of what is left of the start.
             DispatchQueue.global().async { ProgramPages.release() }
             guard once else { return try await RoleRunner(session).run(role) }

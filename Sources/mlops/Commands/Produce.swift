@@ -8,7 +8,8 @@ import Settings
 struct Produce: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Send events of the project's sources to their streams.",
-        subcommands: [ProduceRun.self, ProduceBackfill.self, ProduceReplayDead.self], defaultSubcommand: ProduceRun.self)
+        subcommands: [ProduceRun.self, ProduceBackfill.self, ProduceReplayDead.self, ProduceRelease.self],
+        defaultSubcommand: ProduceRun.self)
 }
 
 struct ProduceRun: AsyncParsableCommand {

@@ -40,6 +40,8 @@ package enum HeaderName {
     package static let schemaVersion = "mlops-schema"
     /// Hash of the project file that wrote the record.
     package static let projectHash = "mlops-project"
+    /// What the columns of a row mean: the first eight digits of each definition hash, one after the other.
+    package static let columns = "mlops-columns"
     /// Why a record is in a `.dead` topic.
     package static let deadReason = "mlops-dead-reason"
     /// `topic/partition/offset` a dead or late record came from.
@@ -56,6 +58,8 @@ package enum HeaderName {
     package static let windowStart = "mlops-window-start"
     /// End of the window that a tombstone takes back.
     package static let windowEnd = "mlops-window-end"
+    /// The view whose held back row a record of a stream releases; its value is that row.
+    package static let release = "mlops-release"
     /// Why a row is in a `.quarantine` topic.
     package static let quarantineReason = "mlops-quarantine-reason"
 }

@@ -36,6 +36,13 @@ package struct AggregateProgram: Sendable {
             outputs: compiled.compiler.scope.outputSchema, errors: compiled.errors.filter { !$0.error.isConsequence }, hasState: false)
     }
 
+    /// What is remembered of an open window, in one line a call.
+    package var layout: [String] {
+        calls.map { call in
+            "\(call.kind.rawValue)(\(call.argument.map { argumentPlans[$0].text } ?? "")) \(call.parameter) \(call.type.rawValue)"
+        }
+    }
+
     /// One column per distinct argument, with one cell per event.
     package func arguments(_ events: Table) -> [Column] {
         var counts = EvaluationCounts()

@@ -60,6 +60,10 @@ package struct RowProgram: Sendable {
     private let filter: Plan?
     private let stateSize: StatePlace
     private let usedInputs: [Int]
+    /// The positions of the declared columns that remember something of earlier rows.
+    package let remembering: [Int]
+    /// Whether the filter does.
+    package let filterRemembers: Bool
 
     package init(
         columns: [(name: String, expression: Expression)], filter: Expression?, schema: Schema
@@ -71,6 +75,8 @@ package struct RowProgram: Sendable {
         plans = compiled.plans
         self.filter = compiled.filter
         stateSize = compiled.compiler.stateSize
+        remembering = compiled.remembering
+        filterRemembers = compiled.filterRemembers
         var used: Set<Int> = []
         for plan in compiled.plans { plan.collectColumns(&used) }
         compiled.filter?.collectColumns(&used)
@@ -174,12 +180,16 @@ private struct Compilation {
     private(set) var plans: [Plan] = []
     private(set) var filter: Plan?
     private(set) var errors: [(column: Int?, error: ExpressionError)] = []
+    private(set) var remembering: [Int] = []
+    private(set) var filterRemembers = false
 
     init(_ columns: [(name: String, expression: Expression)], _ filter: Expression?, _ schema: Schema) {
         compiler = Compiler(Scope(schema), place: .row)
         compiler.scope.later = Set(columns.map(\.name))
         for (position, column) in columns.enumerated() {
             compiler.scope.later.remove(column.name)
+            let before = compiler.stateSize.total
+            defer { if compiler.stateSize.total > before { remembering.append(position) } }
             do throws(ExpressionError) {
                 let made = try compiler.column(column.expression.syntax)
                 let names = made.outputs.map { column.name + $0.suffix }
@@ -195,6 +205,8 @@ private struct Compilation {
         }
         guard let filter else { return }
         compiler.scope.outputsFirst = true
+        let before = compiler.stateSize.total
+        defer { filterRemembers = compiler.stateSize.total > before }
         do throws(ExpressionError) { self.filter = try compiler.condition(filter.syntax) } catch { errors.append((nil, error)) }
     }
 }

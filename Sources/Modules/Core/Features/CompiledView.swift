@@ -1,4 +1,4 @@
-import Domain
+package import Domain
 package import Expressions
 package import Streaming
 import Table
@@ -29,10 +29,15 @@ package struct CompiledView: Sendable {
     package let program: Program
     package let input: ViewSchema
     package let schema: ViewSchema
+    /// What each declared column means; empty for a view that was compiled alone.
+    package fileprivate(set) var hashes: [String: ContentHash] = [:]
+    /// Of the views that it joins, in the order of the definition.
+    private let joinedSchemas: [ViewSchema]
 
     /// - Parameter joined: The schemas of the views that the definition joins, in its order.
     package init(_ definition: ViewDefinition, input: ViewSchema, joined: [ViewSchema] = []) throws(Error) {
         self.definition = definition
+        joinedSchemas = joined
         let columnsRead = input.columns + definition.columnsBeside(joined)
         if let twice = Dictionary(grouping: columnsRead, by: \.name).first(where: { $1.count > 1 })?.key { throw .reservedName(twice) }
         self.input = input
@@ -82,10 +87,33 @@ package struct CompiledView: Sendable {
     }
 }
 
-/// The views of one stream or table, compiled in dependency order.
+extension CompiledView {
+    /// What the view remembers of its entities, as a hash: state of one layout can be read under another's definitions only if
+    /// they are equal. `nil` when it remembers nothing, so that its rows are the same wherever it begins.
+    package var memory: ContentHash? {
+        var parts: [String] = []
+        switch program {
+        case .windows(_, let aggregate, _):
+            parts = ["windows", definition.window?.canonical ?? "", definition.emit.rawValue] + aggregate.layout
+        case .rows(let rows):
+            parts = rows.remembering.map { hashes[definition.columns[$0].name]?.hex ?? definition.columns[$0].name }
+            if rows.filterRemembers, let filter = definition.filter { parts.append("where \(filter.definition)") }
+        }
+        if let outliers = definition.outliers, outliers.rule.period > 0 { parts.append(outliers.canonical) }
+        for (join, schema) in zip(definition.joins, joinedSchemas) {
+            parts.append("join \(join.view) \(join.within)")
+            parts += schema.declared.map { "\($0.name) \($0.type.rawValue)" }
+        }
+        return parts.isEmpty ? nil : ContentHash(of: parts.joined(separator: "\n"))
+    }
+}
+
+/// The views of one stream, compiled in dependency order.
 package struct CompiledViews: Sendable {
     package let input: ViewSchema
     package let views: [CompiledView]
+    /// What every declared column means, by view and name.
+    package let hashes: [String: [String: ContentHash]]
     /// Per view, the position of the view it reads, or `nil` when it reads the input itself.
     package let upstream: [Int?]
     /// Per view, the positions of the views it joins, in its order.
@@ -96,12 +124,9 @@ package struct CompiledViews: Sendable {
         package let cause: CompiledView.Error
     }
 
-    /// - Parameters:
-    ///   - source: The stream or table at the root.
-    ///   - definitions: All views of the project, in dependency order; those that do not descend from `source` are left out.
-    package init(
-        source: ViewDefinition.Input, schema: ViewSchema, definitions: [ViewDefinition]
-    ) throws(Error) {
+    /// - Parameter definitions: All views of the project, in dependency order; those that do not descend from the stream are left out.
+    package init(of stream: StreamDefinition, definitions: [ViewDefinition]) throws(Error) {
+        let source = ViewDefinition.Input.stream(stream.name), schema = ViewSchema(stream: stream)
         var views: [CompiledView] = [], upstream: [Int?] = [], joined: [[Int]] = []
         for definition in definitions {
             let parent = views.firstIndex { definition.from == .view($0.definition.name) }
@@ -121,6 +146,8 @@ package struct CompiledViews: Sendable {
             }
         }
         input = schema
+        hashes = DefinitionHash.columns(of: views, upstream: upstream, joined: joined, stream: stream)
+        for index in views.indices { views[index].hashes = hashes[views[index].definition.name] ?? [:] }
         self.views = views
         self.upstream = upstream
         self.joined = joined

@@ -1,4 +1,4 @@
-package import Domain
+import Domain
 import Expressions
 import Table
 
@@ -6,25 +6,25 @@ import Table
 ///
 /// A column's hash covers its normalised expression, the hashes of the columns it reads, what rows there are (key,
 /// window, filter, stream rules) and the version of the engine's semantics. Adding a column leaves the others alone.
-package enum DefinitionHash {
+enum DefinitionHash {
     /// Raised when the engine computes something differently from before.
     static let engineVersion = "1"
 
     /// The hash of every declared column, by view and column name.
-    package static func columns(of views: CompiledViews, stream: StreamDefinition?) -> [String: [String: ContentHash]] {
+    static func columns(
+        of views: [CompiledView], upstream: [Int?], joined: [[Int]], stream: StreamDefinition
+    ) -> [String: [String: ContentHash]] {
         var hashes: [String: [String: ContentHash]] = [:]
         var rows: [ContentHash] = []
         let root = rowsHash(of: stream)
-        for (index, view) in views.views.enumerated() {
-            let parentRows = views.upstream[index].map { rows[$0] } ?? root
-            let parent = views.upstream[index].map { hashes[views.views[$0].definition.name] ?? [:] } ?? fieldHashes(stream)
+        for (index, view) in views.enumerated() {
+            let parentRows = upstream[index].map { rows[$0] } ?? root
+            let parent = upstream[index].map { hashes[views[$0].definition.name] ?? [:] } ?? fieldHashes(stream)
             let own = rowsHash(of: view.definition, parent: parentRows)
             rows.append(own)
             let beside = besideHashes(
                 view.definition, parent: parent,
-                joined: views.joined[index].map { other in
-                    (hashes[views.views[other].definition.name] ?? [:], rows[other])
-                })
+                joined: joined[index].map { other in (hashes[views[other].definition.name] ?? [:], rows[other]) })
             hashes[view.definition.name] = columns(of: view, rows: own, parent: parent.merging(beside) { $1 })
         }
         return hashes
@@ -76,8 +76,7 @@ package enum DefinitionHash {
             && !view.definition.columns.contains { $0.name.utf8.count > column.utf8.count && output.hasPrefix($0.name + "_") }
     }
 
-    private static func rowsHash(of stream: StreamDefinition?) -> ContentHash {
-        guard let stream else { return ContentHash(of: "table") }
+    private static func rowsHash(of stream: StreamDefinition) -> ContentHash {
         var parts = [stream.key.joined(separator: ","), stream.time]
         if let dedupe = stream.dedupe { parts.append("dedupe \(dedupe.field) \(dedupe.keep)") }
         parts += stream.require.map { "require \($0.condition.definition)" }
@@ -93,9 +92,9 @@ package enum DefinitionHash {
         return ContentHash(of: parts.joined(separator: "\n"))
     }
 
-    private static func fieldHashes(_ stream: StreamDefinition?) -> [String: ContentHash] {
+    private static func fieldHashes(_ stream: StreamDefinition) -> [String: ContentHash] {
         var hashes: [String: ContentHash] = [:]
-        for field in stream?.fields ?? [] {
+        for field in stream.fields {
             hashes[field.name] = ContentHash(
                 of: "\(field.name) \(field.type.rawValue) \(field.isOptional) \(field.sources.joined(separator: ","))")
         }

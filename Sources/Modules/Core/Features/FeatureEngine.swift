@@ -14,19 +14,21 @@ package struct FeatureEngine: Sendable {
     package let hashes: [String: [String: ContentHash]]
     private var intake: StreamIntake
     private var operators: [ViewOperator]
+    private var releases: Releases
     private var hasSavedMeta = false
     private var savedKeys = 0
 
     package init(stream: StreamDefinition, views: CompiledViews) throws(ExpressionError) {
         self.views = views
-        hashes = DefinitionHash.columns(of: views, stream: stream)
+        hashes = views.hashes
         intake = try StreamIntake(stream)
+        releases = Releases(views.views)
         operators = views.views.enumerated().map { index, view in
             ViewOperator(view, position: index, joined: views.joined[index].map { ($0, views.views[$0].schema) })
         }
     }
 
-    package var pendingCount: Int { intake.pendingCount }
+    package var pendingCount: Int { intake.pendingCount + releases.count }
 
     /// The entity of a row, by its number.
     package func entity(_ number: Int) -> EntityKey { intake.keys.entities[number] }
@@ -42,21 +44,32 @@ package struct FeatureEngine: Sendable {
         intake.addTick(kind, key: key, time: time, offset: offset)
     }
 
+    /// Takes the release of a row that an outlier rule held back.
+    /// - Parameters:
+    ///   - value: The row; borrowed for the call.
+    ///   - header: The row's header ``HeaderName/columns``.
+    package mutating func addRelease(
+        _ value: UnsafeRawBufferPointer?, of view: String, key: EntityKey?, header: UnsafeRawBufferPointer?, offset: Int64
+    ) {
+        releases.add(value, of: view, key: key, header: header, offset: offset)
+    }
+
     /// Computes everything that the records taken since the last call lead to.
     package mutating func process() -> EngineOutput {
         let batch = intake.takeBatch()
         var output = EngineOutput()
-        output.dead = batch.dead
+        let released = releases.take(intake.keys)
+        output.dead = released.dead.isEmpty ? batch.dead : (batch.dead + released.dead).sorted { $0.offset < $1.offset }
         output.duplicates = batch.duplicates
         output.accepted = batch.events.rowCount
         for index in operators.indices {
             if let parent = views.upstream[index] {
                 let input = output.rows[parent]
                 let rows = operators[index].process(input, keys: intake.keys, output: &output)
-                output.rows.append(rows)
+                output.rows.append(operators[index].with(released.rows[index] ?? [], among: rows))
             } else {
                 let rows = operators[index].process(batch, keys: intake.keys, output: &output)
-                output.rows.append(rows)
+                output.rows.append(operators[index].with(released.rows[index] ?? [], among: rows))
             }
         }
         // In the order of the events, whichever views found them late: where batches are cut must not matter.
@@ -71,7 +84,7 @@ package struct FeatureEngine: Sendable {
     package mutating func takeChanges() -> [EngineState.Entry] {
         var entries: [EngineState.Entry] = []
         if !hasSavedMeta {
-            entries.append(EngineState.metaEntry(hashes))
+            entries.append(EngineState.Meta(views).entry)
             hasSavedMeta = true
         }
         for number in savedKeys..<intake.keys.count {
@@ -119,15 +132,18 @@ package struct FeatureEngine: Sendable {
             saved[path] = entry.value
         }
         guard let meta = saved[["meta"]] else { throw .damaged(view: "the meta entry") }
-        try EngineState.check(meta, against: hashes)
-        hasSavedMeta = true
+        let wanted = EngineState.Meta(views), found = try EngineState.Meta(meta)
+        let unusable = wanted.unusable(found)
+        guard unusable.isEmpty else { throw .definitionsChanged(unusable) }
+        // Columns without a memory may have come or gone: from the next commit on the state says so.
+        hasSavedMeta = found == wanted
         var numbers: [String: Int] = [:]
         for key in try Self.keys(saved) { numbers[key.entity] = try restoreKey(key.parts) }
         savedKeys = intake.keys.count
         for (path, bytes) in saved where (path[0] == "view" || path[0] == "outliers") && path.count == 3 {
-            guard let index = operators.firstIndex(where: { $0.view.definition.name == path[1] }), let key = numbers[path[2]] else {
-                throw .damaged(view: path[1])
-            }
+            // Of a view that is gone, nothing is needed.
+            guard let index = operators.firstIndex(where: { $0.view.definition.name == path[1] }) else { continue }
+            guard let key = numbers[path[2]] else { throw .damaged(view: path[1]) }
             if path[0] == "view" {
                 try operators[index].restore(key: key, bytes: bytes)
             } else {
@@ -135,13 +151,12 @@ package struct FeatureEngine: Sendable {
             }
         }
         for (path, bytes) in saved where path[0] == "joined" && path.count == 4 {
-            guard let index = operators.firstIndex(where: { $0.view.definition.name == path[1] }), let key = numbers[path[2]] else {
-                throw .damaged(view: path[1])
-            }
+            guard let index = operators.firstIndex(where: { $0.view.definition.name == path[1] }) else { continue }
+            guard let key = numbers[path[2]] else { throw .damaged(view: path[1]) }
             try operators[index].restore(joined: path[3], key: key, bytes: bytes)
         }
         for (path, bytes) in saved where path[0] == "shared" && path.count == 2 {
-            guard let index = operators.firstIndex(where: { $0.view.definition.name == path[1] }) else { throw .damaged(view: path[1]) }
+            guard let index = operators.firstIndex(where: { $0.view.definition.name == path[1] }) else { continue }
             try operators[index].restore(shared: bytes)
         }
         for (entity, number) in numbers { try restoreDeduplication(entity, number, saved) }

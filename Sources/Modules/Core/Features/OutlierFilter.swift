@@ -13,6 +13,8 @@ struct OutlierFilter: Sendable {
         /// The latest values; the oldest is overwritten first.
         var values: [Double] = []
         var next = 0
+        /// The time of the last row that went on; `nil` before there is one.
+        var passed: EventTime.Milliseconds?
 
         mutating func add(_ value: Double, period: Int) {
             guard period > 0 else { return }
@@ -28,11 +30,14 @@ struct OutlierFilter: Sendable {
     private let definition: ViewDefinition.Outliers
     /// The last of the view's own columns, behind which a flag stands.
     private let lastColumn: String
+    /// The column of a row's time.
+    private let timeColumn: String
     private var memories: [Memory] = []
     private var dirty: Set<Int> = []
 
-    init(_ definition: ViewDefinition.Outliers, lastColumn: String) {
+    init(_ definition: ViewDefinition.Outliers, lastColumn: String, timeColumn: String) {
         self.definition = definition
+        self.timeColumn = timeColumn
         self.lastColumn = lastColumn
     }
 
@@ -50,6 +55,7 @@ struct OutlierFilter: Sendable {
             memories[key].add(numbers[row], period: definition.rule.period)
             dirty.insert(key)
         }
+        if definition.action == .quarantine { notePassed(rows, verdicts) }
         if let flag = definition.flagColumn {
             return (rows.with(Column(flag, .bool(verdicts.map { $0 != nil })), after: lastColumn), nil)
         }
@@ -63,6 +69,23 @@ struct OutlierFilter: Sendable {
         return (rows.gathered(kept), HeldRows(rows: rows.gathered(outliers), reasons: reasons))
     }
 
+    private mutating func notePassed(_ rows: ViewRows, _ verdicts: [String?]) {
+        let times = rows.times(timeColumn)
+        for row in verdicts.indices where verdicts[row] == nil && rows.mark(row).isDisjoint(with: [.partial, .removed, .outrun]) {
+            memories[rows.keyOfRow[row]].passed = times[row]
+            dirty.insert(rows.keyOfRow[row])
+        }
+    }
+
+    /// Whether a row that is released is its entity's newest.
+    mutating func release(key: Int, at time: EventTime.Milliseconds) -> Bool {
+        while memories.count <= key { memories.append(Memory()) }
+        if let passed = memories[key].passed, passed > time { return false }
+        memories[key].passed = time
+        dirty.insert(key)
+        return true
+    }
+
     // MARK: State
 
     mutating func takeChanges(_ add: (_ key: Int, _ bytes: [UInt8]) -> Void) {
@@ -71,6 +94,8 @@ struct OutlierFilter: Sendable {
             writer.write(count: memories[key].next)
             writer.write(count: memories[key].values.count)
             for value in memories[key].values { writer.write(value) }
+            writer.write(memories[key].passed != nil)
+            writer.write(memories[key].passed ?? 0)
             add(key, writer.bytes)
         }
         dirty.removeAll(keepingCapacity: true)
@@ -82,8 +107,9 @@ struct OutlierFilter: Sendable {
         let next = try reader.readInt()
         var values: [Double] = []
         for _ in 0..<(try reader.readCount()) { values.append(try reader.readDouble()) }
+        let hasPassed = try reader.readBool(), passed = try reader.readInt()
         guard (0...Int64(values.count)).contains(next), values.count <= definition.rule.period else { throw .init(offset: 0) }
-        memories[key] = Memory(values: values, next: Int(next))
+        memories[key] = Memory(values: values, next: Int(next), passed: hasPassed ? passed : nil)
     }
 }
 

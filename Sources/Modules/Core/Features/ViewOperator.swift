@@ -22,7 +22,9 @@ struct ViewOperator: Sendable {
         widening = RowWidening(view, joined: joined)
         self.position = position
         let columns = view.schema.declared.map(\.name).filter { $0 != view.definition.outliers?.flagColumn }
-        outliers = view.definition.outliers.map { OutlierFilter($0, lastColumn: columns.last ?? "") }
+        outliers = view.definition.outliers.map {
+            OutlierFilter($0, lastColumn: columns.last ?? "", timeColumn: view.schema.metadata.availabilityColumn)
+        }
         switch view.program {
         case .rows: filterState = []
         case .windows(let rule, let program, let filter):
@@ -83,6 +85,21 @@ struct ViewOperator: Sendable {
         guard let (rows, held) = outliers?.apply(rows, keys: keys.count) else { return rows }
         if let held { output.held.append((position, held)) }
         return rows
+    }
+
+    /// Rows with those among them that were held back and have been released, each where its release stands in the log.
+    mutating func with(_ released: [ReleasedRow], among rows: ViewRows) -> ViewRows {
+        guard !released.isEmpty else { return rows }
+        let times = released.map { $0.rows.times(view.schema.metadata.availabilityColumn)[0] }
+        let newest = zip(released, times).map { row, time in outliers?.release(key: row.rows.keyOfRow[0], at: time) ?? false }
+        // Of one schema, whose names the project has checked.
+        guard let table = try? Table.concatenated([rows.table] + released.map(\.rows.table)) else { return rows }
+        let causes = rows.causes + released.map(\.offset)
+        var marks = (0..<rows.count).map { rows.mark($0) }
+        for isNewest in newest { marks.append(isNewest ? [] : .outrun) }
+        let all = ViewRows(
+            table: table, keyOfRow: rows.keyOfRow + released.map { $0.rows.keyOfRow[0] }, marks: marks, causes: causes)
+        return all.gathered(causes.indices.sorted { (causes[$0], $0) < (causes[$1], $1) })
     }
 
     /// Rows of a view that makes one row per input row.

@@ -44,7 +44,7 @@ extension ProjectDefinition {
         }
         let viewSections = names.views.compactMap { ViewSection($0.key, $0.value, topicPrefix: prefix, &reader) }
         for view in viewSections {
-            let suffixes = view.outliers?.action == .quarantine ? [".latest", ".quarantine"] : [".latest"]
+            let suffixes = [".latest", ".generations"] + (view.outliers?.action == .quarantine ? [".quarantine"] : [])
             claims.claim(view.topic, suffixes: suffixes, owner: "the view \"\(view.name)\"", view.topicItem ?? view.item, &reader)
         }
         let views = ViewResolution(
@@ -87,7 +87,7 @@ extension ProjectDefinition {
         for stream in streams {
             do throws(CompiledViews.Error) {
                 compiled.append(
-                    (stream, try CompiledViews(source: .stream(stream.name), schema: ViewSchema(stream: stream), definitions: views)))
+                    (stream, try CompiledViews(of: stream, definitions: views)))
             } catch {
                 reader.refuse(top.anchor, "the view \"\(error.view)\" cannot be compiled: \(error.cause)")
             }

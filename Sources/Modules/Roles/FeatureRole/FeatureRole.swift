@@ -30,10 +30,12 @@ package struct FeatureRole: Service {
 
     /// - Parameters:
     ///   - compiled: The views of each stream; their topics exist.
+    ///   - rebuilds: Whether rows of other definitions than the project's are computed again; else they are an error.
     ///   - wall: Milliseconds since the epoch.
     package init(
         compiled: [(stream: StreamDefinition, views: CompiledViews)], projectHash: ContentHash, log: any EventLog, store: ObjectStore,
-        settings: FeaturesSettings, logger: Logger, wall: @escaping @Sendable () -> EventTime.Milliseconds, instance: String
+        settings: FeaturesSettings, rebuilds: Bool = false, logger: Logger, wall: @escaping @Sendable () -> EventTime.Milliseconds,
+        instance: String
     ) throws {
         guard settings.replicas <= StreamTopics.partitions else {
             throw TooManyReplicas(replicas: settings.replicas, partitions: StreamTopics.partitions)
@@ -41,9 +43,15 @@ package struct FeatureRole: Service {
         self.logger = logger
         archiveInterval = .milliseconds(settings.archiveInterval)
         features = try StreamFeatures(
-            compiled: compiled, projectHash: projectHash, batchRecords: settings.batchRecords, log: log, logger: logger, wall: wall,
-            instance: instance)
-        archives = compiled.flatMap { $0.views.views }.map { ViewArchive(view: $0, log: log, store: store) }
+            compiled: compiled, projectHash: projectHash, batchRecords: settings.batchRecords, rebuilds: rebuilds, log: log,
+            archive: { EventArchive(stream: $0, log: log, store: store) }, logger: logger, wall: wall, instance: instance)
+        archives = compiled.flatMap { $0.views.views }.map { view in
+            ViewArchive(view: view, log: log, store: store) { place, reason in
+                logger.warning(
+                    "what is no row is not archived",
+                    metadata: ["view": "\(view.definition.name)", "place": "\(place)", "reason": "\(reason)"])
+            }
+        }
         eventArchives = settings.archiveEvents ? compiled.map { EventArchive(stream: $0.stream, log: log, store: store) } : []
     }
 

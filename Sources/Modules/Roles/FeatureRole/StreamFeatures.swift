@@ -1,5 +1,6 @@
 package import Domain
 package import EventLog
+package import FeatureStore
 package import Features
 import Foundation
 package import Logging
@@ -25,10 +26,12 @@ package actor StreamFeatures {
 
     /// - Parameters:
     ///   - compiled: The views of each stream.
+    ///   - rebuilds: Whether rows of other definitions are computed again.
+    ///   - archive: Where they find the events that the log no longer has.
     ///   - wall: Milliseconds since the epoch; leases of processes go by it, nothing that is computed does.
     package init(
-        compiled: [(stream: StreamDefinition, views: CompiledViews)], projectHash: ContentHash, batchRecords: Int, log: any EventLog,
-        logger: Logger,
+        compiled: [(stream: StreamDefinition, views: CompiledViews)], projectHash: ContentHash, batchRecords: Int, rebuilds: Bool = false,
+        log: any EventLog, archive: (StreamDefinition) -> EventArchive?, logger: Logger,
         wall: @escaping @Sendable () -> EventTime.Milliseconds, instance: String
     ) throws {
         self.log = log
@@ -39,8 +42,10 @@ package actor StreamFeatures {
         for (stream, views) in compiled {
             for partition in 0..<StreamTopics.partitions {
                 let plan = FeatureWorker.Plan(
-                    stream: stream, views: views, partition: partition, projectHash: projectHash, batchRecords: batchRecords)
-                slots.append(Slot(stream: stream, partition: partition, worker: try FeatureWorker(plan, log: log, logger: logger)))
+                    stream: stream, views: views, partition: partition, projectHash: projectHash, batchRecords: batchRecords,
+                    rebuilds: rebuilds)
+                let worker = try FeatureWorker(plan, log: log, archive: archive(stream), logger: logger)
+                slots.append(Slot(stream: stream, partition: partition, worker: worker))
             }
         }
     }
@@ -73,11 +78,23 @@ package actor StreamFeatures {
     package func drain() async throws -> Int {
         var held: [FeatureWorker] = []
         for slot in slots where await slot.worker.lease != nil { held.append(slot.worker) }
-        return try await withThrowingTaskGroup(of: Int.self) { [held] group in
+        // All of them first: a partition whose definitions do not fit is told before others have gone on, and a rebuild has begun
+        // everywhere before it goes on anywhere, so that whoever continues it need not be asked to.
+        _ = try await Self.each(held) { worker in
+            try await worker.open()
+            return 0
+        }
+        return try await Self.each(held) { try await $0.drain() }
+    }
+
+    private static func each(
+        _ workers: [FeatureWorker], _ body: @escaping @Sendable (FeatureWorker) async throws -> Int
+    ) async throws -> Int {
+        try await withThrowingTaskGroup(of: Int.self) { group in
             var total = 0
-            for (index, worker) in held.enumerated() {
-                if index >= Self.width { total += try await group.next() ?? 0 }
-                group.addTask { try await worker.drain() }
+            for (index, worker) in workers.enumerated() {
+                if index >= width { total += try await group.next() ?? 0 }
+                group.addTask { try await body(worker) }
             }
             for try await count in group { total += count }
             return total

@@ -14,6 +14,7 @@ package enum StreamTopics {
                 [
                     TopicPlan(name: view.topic, partitions: partitions),
                     TopicPlan(name: latest(view), partitions: partitions, isCompacted: true),
+                    TopicPlan(name: generations(view), partitions: partitions, isCompacted: true),
                 ] + (view.outliers?.action == .quarantine ? [TopicPlan(name: quarantine(view), partitions: partitions)] : [])
             }
     }
@@ -21,5 +22,7 @@ package enum StreamTopics {
     package static func dead(_ stream: StreamDefinition) -> String { stream.topic + ".dead" }
     package static func late(_ stream: StreamDefinition) -> String { stream.topic + ".late" }
     package static func quarantine(_ view: ViewDefinition) -> String { view.topic + ".quarantine" }
+    /// Which rows count; see ``Generation``.
+    package static func generations(_ view: ViewDefinition) -> String { view.topic + ".generations" }
     package static func latest(_ view: ViewDefinition) -> String { view.topic + ".latest" }
 }

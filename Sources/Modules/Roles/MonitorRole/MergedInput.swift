@@ -1,5 +1,6 @@
 import Domain
 import EventLog
+import FeatureStore
 import Features
 import Table
 
@@ -35,6 +36,8 @@ struct MergedInput {
         let topic: String
         let partition: Int
         let kind: Kind
+        /// Which rows of a view count; `nil` for predictions.
+        var generations: Generations?
         /// Where the next read starts.
         var position: Int64
         /// One past the last record that was taken.
@@ -60,14 +63,19 @@ struct MergedInput {
         self.labels = labels
         self.features = features
         // Predictions first: of one time, the question comes before the answer.
-        var topics: [(String, Kind)] = [(predictionsTopic, .prediction)]
-        if let labels { topics.append((labels.view.definition.topic, .label)) }
+        var topics: [(String, Kind, ViewDefinition?)] = [(predictionsTopic, .prediction, nil)]
+        if let view = labels?.view.definition { topics.append((view.topic, .label, view)) }
         // One view can be both; then its rows are read as labels alone.
-        if let features, features.definition.topic != labels?.view.definition.topic { topics.append((features.definition.topic, .row)) }
-        for (topic, kind) in topics {
+        if let features, features.definition.topic != labels?.view.definition.topic {
+            topics.append((features.definition.topic, .row, features.definition))
+        }
+        for (topic, kind, view) in topics {
             for partition in 0..<(try await log.partitions(of: topic)) {
                 let position = saved.position(topic: topic, partition: partition)
-                cursors.append(Cursor(topic: topic, partition: partition, kind: kind, position: position, taken: position))
+                cursors.append(
+                    Cursor(
+                        topic: topic, partition: partition, kind: kind, generations: view.map { Generations(of: $0, log: log) },
+                        position: position, taken: position))
             }
         }
     }
@@ -94,27 +102,52 @@ struct MergedInput {
         var versions: Set<ModelVersion> = []
         for index in cursors.indices {
             while cursors[index].front == nil, cursors[index].position < ends[index] {
-                let batch = try await log.read(
-                    topic: cursors[index].topic, partition: cursors[index].partition, from: cursors[index].position,
-                    limit: Self.batchRecords)
-                guard batch.nextOffset > cursors[index].position else { break }
+                // Rows that a rebuild has not finished wait.
+                guard let (batch, next) = try await counting(index) else { break }
                 cursors[index].queue =
                     switch cursors[index].kind {
                     case .prediction: try Self.predictionItems(batch)
-                    case .label: try labelItems(batch)
-                    case .row: try rowItems(batch)
+                    case .label: try labelItems(batch, before: next)
+                    case .row: try rowItems(batch, before: next)
                     }
                 cursors[index].head = 0
-                cursors[index].position = batch.nextOffset
+                cursors[index].position = next
                 for queued in cursors[index].queue {
                     guard case .prediction(let prediction) = queued.item, let number = Int(prediction.version) else { continue }
                     versions.insert(ModelVersion(model: prediction.model, number: number))
                 }
                 // Rows that say nothing are done with.
-                if cursors[index].queue.isEmpty { cursors[index].taken = batch.nextOffset }
+                if cursors[index].queue.isEmpty { cursors[index].taken = next }
             }
         }
         return versions
+    }
+
+    /// The next records of a cursor that count, and up to where.
+    /// - Returns: `nil` when there are none yet.
+    private mutating func counting(_ index: Int) async throws -> (batch: RecordBatch, next: Int64)? {
+        let cursor = cursors[index], topic = cursor.topic, position = cursor.position
+        let batch = try await log.read(topic: topic, partition: cursor.partition, from: position, limit: Self.batchRecords)
+        guard batch.nextOffset > position else { return nil }
+        let generation = try await generation(index), start = generation.position(after: position)
+        if start == position {
+            let next = min(batch.nextOffset, generation.until ?? .max)
+            return next > position ? (batch, next) : nil
+        }
+        // Taken at once: from a position where a history begins nobody could tell later that none of it has been seen.
+        let later = try await log.read(topic: topic, partition: cursor.partition, from: start, limit: Self.batchRecords)
+        let next = min(later.nextOffset, generation.until ?? .max)
+        // With nothing there the place may be kept, unless it is such a beginning.
+        let isPlace = start > generation.first || generation.until == nil
+        guard next > start || isPlace, try await self.generation(index) == generation else { return nil }
+        return (later, next)
+    }
+
+    private mutating func generation(_ index: Int) async throws -> Generation {
+        var generations = cursors[index].generations
+        let generation = try await generations?.current(cursors[index].partition) ?? Generation()
+        cursors[index].generations = generations
+        return generation
     }
 
     /// The earliest of what lies ready, or `nil` when a partition must be read first or all is taken.
@@ -152,16 +185,16 @@ struct MergedInput {
         return items
     }
 
-    private func labelItems(_ batch: RecordBatch) throws -> [Queued] {
+    private func labelItems(_ batch: RecordBatch, before end: Int64) throws -> [Queued] {
         guard let labels else { return [] }
-        return try Self.finalRows(batch, labels.view, [labels.column]).map { row in
+        return try Self.finalRows(batch, before: end, labels.view, [labels.column]).map { row in
             Queued(item: .label(row.values[0].number, row.entity, row.time), time: row.time, next: row.offset + 1)
         }
     }
 
-    private func rowItems(_ batch: RecordBatch) throws -> [Queued] {
+    private func rowItems(_ batch: RecordBatch, before end: Int64) throws -> [Queued] {
         guard let features else { return [] }
-        return try Self.finalRows(batch, features, featureNames).map { row in
+        return try Self.finalRows(batch, before: end, features, featureNames).map { row in
             Queued(item: .row(row.values, row.time), time: row.time, next: row.offset + 1)
         }
     }
@@ -173,18 +206,22 @@ struct MergedInput {
         let values: [Value]
     }
 
-    /// The named columns of the final rows of a batch.
-    private static func finalRows(_ batch: RecordBatch, _ view: CompiledView, _ names: [String]) throws -> [FinalRow] {
+    /// The named columns of the final rows of a batch. One that meant something else when the row was computed is null; what is no
+    /// row at all is passed over.
+    private static func finalRows(
+        _ batch: RecordBatch, before end: Int64, _ view: CompiledView, _ names: [String]
+    ) throws -> [FinalRow] {
         let fields = (names + [view.schema.metadata.availabilityColumn, "is_final"]).map { name in
             RowDecoder.Field(name, view.schema.columns.first { $0.name == name }?.type ?? .bool, isOptional: true)
         }
-        var decoder = RowDecoder(fields: fields), entities: [(key: EntityKey, offset: Int64)] = []
+        var reader = ViewRowReader(view, fields: fields), entities: [(key: EntityKey, offset: Int64)] = []
         try batch.forEach { record in
-            guard let value = record.value, let key = record.key.flatMap({ EntityKey(bytes: $0) }) else { return }
-            try decoder.append(value)
+            guard record.offset < end, let value = record.value, let key = record.key.flatMap({ EntityKey(bytes: $0) }),
+                reader.append(value, header: record.header("mlops-columns"))
+            else { return }
             entities.append((key, record.offset))
         }
-        let columns = decoder.finish()
+        let columns = reader.finish().columns
         var rows: [FinalRow] = []
         for (row, entity) in entities.enumerated() {
             guard columns[names.count + 1][row] != .bool(false), case .int(let time) = columns[names.count][row] else { continue }

@@ -122,6 +122,13 @@ package struct PredictionService: Sendable {
                 throw ServeFailure(.unavailable(retryAfter: Self.retryAfter), "the features are not loaded yet")
             }
             guard let row = await features.row(for: entity) else { throw ServeFailure(.notFound, "Unknown entity: \(names)") }
+            let foreign = row.foreign.isEmpty ? [] : served.model.inputs.map(\.name).filter(row.foreign.contains)
+            guard foreign.isEmpty else {
+                throw ServeFailure(
+                    .conflict,
+                    "the newest row of \(names) was computed with other definitions of: \(foreign.joined(separator: ", ")); it is computed again by `mlops features --rebuild`"
+                )
+            }
             return Found(values: served.binding.inputs(of: row.values), entity: entity, featureTime: row.availability)
         }
     }

@@ -1,5 +1,6 @@
 package import Domain
 import EventLog
+import FeatureStore
 import Features
 import Inference
 import Logging
@@ -42,6 +43,7 @@ package actor StreamPredictor {
     private let owner: String
     private var leases: [Int: Lease] = [:]
     private var positions: [Int: Int64] = [:]
+    private var generations: Generations
     private var partitions = 0
     private let clock: @Sendable () -> ContinuousClock.Instant
     private var renewed: ContinuousClock.Instant
@@ -69,6 +71,7 @@ package actor StreamPredictor {
         self.clock = clock
         renewed = clock()
         owner = Lease.ownerName(instance)
+        generations = Generations(of: view.definition, log: log)
     }
 
     private var topic: String { view.definition.topic }
@@ -148,6 +151,8 @@ package actor StreamPredictor {
                 if clock() - renewed > Self.renewal { try await open(from: start) }
                 guard let lease = leases[partition], let position = positions[partition], position < end else { break }
                 total += try await step(partition, from: position, lease)
+                // Rows that a rebuild has not finished wait.
+                guard positions[partition] != position else { break }
             }
         }
         return total
@@ -194,42 +199,73 @@ package actor StreamPredictor {
         guard served.binding.mismatched.isEmpty else {
             throw Error.otherDefinitions(served.version, columns: served.binding.mismatched)
         }
-        let batch = try await log.read(topic: topic, partition: partition, from: position, limit: Self.batchRecords)
-        guard batch.nextOffset > position else { return 0 }
-        let (records, skipped) = try predictions(of: batch, served)
+        guard let (batch, next) = try await counting(partition, from: position) else { return 0 }
+        let (records, skipped) = try predictions(of: batch, before: next, served)
         var unit = LogUnit(
             group: group, partition: partition, outputs: [.init(topic: predictionsTopic, records: records)], lease: lease)
-        unit.offsets = [.init(topic: topic, partition: partition, next: batch.nextOffset)]
+        unit.offsets = [.init(topic: topic, partition: partition, next: next)]
         try await log.commit(unit)
         // While this waited, the partition may have been given away, and even come back with what another process left.
-        if leases[partition] == lease { positions[partition] = batch.nextOffset }
+        if leases[partition] == lease { positions[partition] = next }
         metrics.predicted(version: served.number, count: records.count, path: "stream")
         if skipped > 0 { metrics.skipped(skipped) }
-        metrics.streamLag(try await log.endOffset(topic: topic, partition: partition) - batch.nextOffset)
+        metrics.streamLag(try await log.endOffset(topic: topic, partition: partition) - next)
         return records.count
     }
 
-    /// One record a final row; a row for which the model has no number is counted instead.
-    private func predictions(of batch: RecordBatch, _ served: ServedModel) throws -> (records: [Record], skipped: Int) {
-        let columns = view.schema.columns
-        var decoder = RowDecoder(fields: columns.map { RowDecoder.Field($0.name, $0.type, isOptional: true) })
-        var entities: [EntityKey] = []
-        try batch.forEach { record in
-            guard let value = record.value, let key = record.key.flatMap({ EntityKey(bytes: $0) }) else { return }
-            try decoder.append(value)
-            entities.append(key)
+    /// The next rows that count, and up to where.
+    /// - Returns: `nil` when there are none yet.
+    private func counting(_ partition: Int, from position: Int64) async throws -> (batch: RecordBatch, next: Int64)? {
+        let batch = try await log.read(topic: topic, partition: partition, from: position, limit: Self.batchRecords)
+        guard batch.nextOffset > position else { return nil }
+        let generation = try await generation(of: partition), start = generation.position(after: position)
+        if start == position {
+            let next = min(batch.nextOffset, generation.until ?? .max)
+            return next > position ? (batch, next) : nil
         }
-        let rows = decoder.finish()
+        // Taken at once: from a position where a history begins nobody could tell later that none of it has been seen.
+        let later = try await log.read(topic: topic, partition: partition, from: start, limit: Self.batchRecords)
+        let next = min(later.nextOffset, generation.until ?? .max)
+        // With nothing there the place may be kept, unless it is such a beginning.
+        let isPlace = start > generation.first || generation.until == nil
+        guard next > start || isPlace, try await self.generation(of: partition) == generation else { return nil }
+        return (later, next)
+    }
+
+    private func generation(of partition: Int) async throws -> Generation {
+        // Other tasks may ask while this one waits: each works with a copy of its own.
+        var generations = generations
+        let generation = try await generations.current(partition)
+        self.generations = generations
+        return generation
+    }
+
+    /// One record a final row; a row that cannot be read, that lacks an input of the model, or for which the model has no number is
+    /// counted instead.
+    private func predictions(
+        of batch: RecordBatch, before end: Int64, _ served: ServedModel
+    ) throws -> (records: [Record], skipped: Int) {
+        let columns = view.schema.columns
+        var reader = ViewRowReader(view), entities: [EntityKey] = [], skipped = 0
+        try batch.forEach { record in
+            guard record.offset < end, let value = record.value, let key = record.key.flatMap({ EntityKey(bytes: $0) }) else { return }
+            if reader.append(value, header: record.header("mlops-columns")) { entities.append(key) } else { skipped += 1 }
+        }
+        let rows = reader.finish(), names = served.model.inputs.map(\.name)
         let availability = columns.firstIndex { $0.name == view.schema.metadata.availabilityColumn } ?? 0
         let finality = columns.firstIndex { $0.name == "is_final" }
         let requestedAt = wall()
-        var records: [Record] = [], skipped = 0
+        var records: [Record] = []
         records.reserveCapacity(entities.count)
         for (row, entity) in entities.enumerated() {
-            if let finality, rows[finality][row] == .bool(false) { continue }
-            let inputs = served.binding.positions.map { rows[$0][row] }
+            if let finality, rows.columns[finality][row] == .bool(false) { continue }
+            guard !rows.isForeign(row, names), case .int(let time) = rows.columns[availability][row] else {
+                skipped += 1
+                continue
+            }
+            let inputs = served.binding.positions.map { rows.columns[$0][row] }
             let output = try served.model.predict(inputs)
-            guard output.isFinite, case .int(let time) = rows[availability][row] else {
+            guard output.isFinite else {
                 skipped += 1
                 continue
             }

@@ -78,7 +78,7 @@ package struct TrainRole: Sendable {
         self.target = target
         self.schema = schema
         warmUp = compiled.views.warmUp(of: training.view)
-        hashes = DefinitionHash.columns(of: compiled.views, stream: compiled.stream)[training.view] ?? [:]
+        hashes = compiled.views.hashes[training.view] ?? [:]
         self.project = project.name
         code = [("mlops.definitions", String(project.hash.hex.prefix(16)))] + (version.isEmpty ? [] : [("mlops.version", version)])
         self.history = history

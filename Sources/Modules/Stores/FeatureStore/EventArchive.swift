@@ -9,8 +9,8 @@ import Table
 /// computed from again when the log no longer has it.
 ///
 /// A file is named `events/<topic>/day=<YYYY-MM-DD>/<partition>-<first>-<last>.parquet` by the offsets it covers. Its rows are
-/// records as they were: key, value, time, and what their headers say about time; ticks are among them. Records that the
-/// stream refuses are left out: they change nothing.
+/// records as they were: key, value, time, and what their headers say about time; ticks are among them, and releases of rows that were
+/// held back. Records that the stream refuses are left out: they change nothing.
 package struct EventArchive: Sendable {
     package let stream: StreamDefinition
     private let log: any EventLog
@@ -56,7 +56,8 @@ package struct EventArchive: Sendable {
     private func accepted(_ batch: RecordBatch) throws -> [StoredRecord] {
         var intake = try StreamIntake(stream)
         let records = try batch.records()
-        for stored in records where stored.record.header(HeaderName.tick) == nil {
+        for stored in records
+        where stored.record.header(HeaderName.tick) == nil && stored.record.header(HeaderName.release) == nil {
             let ingested = stored.record.header(HeaderName.ingestedAt).flatMap { Int64(String(decoding: $0, as: UTF8.self)) }
             let hasKey = stored.record.key?.isEmpty == false
             guard let value = stored.record.value else {
@@ -107,6 +108,8 @@ enum ArchivedEvents {
             Column("value", strings: records.map { text($0.record.value) }), Column("time_ms", ints: records.map(\.record.timestamp)),
             Column("tick", strings: records.map { text($0.record.header(HeaderName.tick)) }),
             Column("ingested_at_ms", ints: records.map { $0.record.header(HeaderName.ingestedAt).flatMap { Int64(text($0) ?? "") } }),
+            Column("release", strings: records.map { text($0.record.header(HeaderName.release)) }),
+            Column("columns", strings: records.map { text($0.record.header(HeaderName.columns)) }),
         ])
     }
 
@@ -121,10 +124,13 @@ enum ArchivedEvents {
         func number(_ column: Column, _ row: Int) -> Int64? { if case .int(let number) = column[row] { number } else { nil } }
         let offsets = try column("_offset"), keys = try column("key"), values = try column("value"), times = try column("time_ms")
         let ticks = try column("tick"), ingested = try column("ingested_at_ms")
+        let releases = try column("release"), marks = try column("columns")
         return (0..<table.rowCount).map { row in
             var headers: [Record.Header] = []
             if let tick = text(ticks, row) { headers.append(Record.Header(HeaderName.tick, tick)) }
             if let at = number(ingested, row) { headers.append(Record.Header(HeaderName.ingestedAt, String(at))) }
+            if let view = text(releases, row) { headers.append(Record.Header(HeaderName.release, view)) }
+            if let mark = text(marks, row) { headers.append(Record.Header(HeaderName.columns, mark)) }
             let record = Record(key: text(keys, row), value: text(values, row), timestamp: number(times, row) ?? 0, headers: headers)
             return StoredRecord(partition: partition, offset: number(offsets, row) ?? 0, record: record)
         }

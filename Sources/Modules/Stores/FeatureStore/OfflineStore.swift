@@ -70,6 +70,10 @@ package struct OfflineStore: Sendable {
             throw Error.unknownView(name, known: views.map(\.definition.name))
         }
         let archive = ViewArchive(view: view, log: log, store: store)
+        var generations = Generations(of: view.definition, log: log), current: [Int: Generation] = [:]
+        for partition in 0..<(try await log.partitions(of: view.definition.topic)) {
+            current[partition] = try await generations.current(partition)
+        }
         var tables: [Table] = [], seen: [Int: Set<Int64>] = [:], ranges: [SnapshotRange] = []
         // Positions first: what is archived between the two is then read twice and kept once, never missed.
         var archived: [Int64] = []
@@ -78,7 +82,9 @@ package struct OfflineStore: Sendable {
         }
         for file in try await ArchiveFile.list(archive.folder, in: store) {
             let reader = try ParquetReader(bytes: try await store.get(file.path), named: file.path.description)
-            tables.append(Self.unseen(try reader.readAll(), file.partition, &seen))
+            let generation = current[file.partition] ?? Generation()
+            guard file.last >= generation.first else { continue }
+            tables.append(Self.unseen(try Self.understood(try reader.readAll(), view), file.partition, generation, &seen))
         }
         for (partition, position) in archived.enumerated() {
             let end = try await log.endOffset(topic: view.definition.topic, partition: partition)
@@ -86,11 +92,15 @@ package struct OfflineStore: Sendable {
             while from < end {
                 let batch = try await log.read(topic: view.definition.topic, partition: partition, from: from, limit: 50_000)
                 guard batch.nextOffset > from else { break }
-                tables.append(Self.unseen(try archive.rows(of: batch), partition, &seen))
+                tables.append(Self.unseen(try archive.rows(of: batch), partition, current[partition] ?? Generation(), &seen))
                 from = batch.nextOffset
             }
             let first = seen[partition]?.min() ?? end
             ranges.append(SnapshotRange(topic: view.definition.topic, partition: partition, first: first, next: end))
+        }
+        // A rebuild that began or ended meanwhile: what counts is another thing now.
+        for (partition, generation) in current where try await generations.current(partition) != generation {
+            return try await history(of: name)
         }
         var table = Self.finalRows(try Self.ordered(tables, view))
         if let latest {
@@ -106,10 +116,33 @@ package struct OfflineStore: Sendable {
         return table.filtered(isFinal)
     }
 
-    private static func unseen(_ table: Table, _ partition: Int, _ seen: inout [Int: Set<Int64>]) -> Table {
+    /// The cells of columns that meant something else when a row was computed are null.
+    private static func understood(_ table: Table, _ view: CompiledView) throws -> Table {
+        guard let written = table[ViewArchive.markColumn], case .string(let marks) = written.values else { return table }
+        let own = view.mark
+        var foreign: [String: Set<String>] = [:]
+        for mark in Set(marks) {
+            guard mark.utf8.withContiguousStorageIfAvailable({ !own.isPresent(UnsafeRawBufferPointer($0)) }) ?? true else { continue }
+            foreign[mark] = own.foreign(in: mark.utf8)
+        }
+        guard !foreign.isEmpty else { return table }
+        return try Table(
+            table.columns.map { column in
+                let isForeign = marks.indices.map { !written.isNull($0) && foreign[marks[$0]]?.contains(column.name) ?? false }
+                guard isForeign.contains(true) else { return column }
+                let type = view.schema.columns.first { $0.name == column.name }?.type ?? column.type
+                guard type == column.type else { return Column(column.name, repeating: .null, count: column.count, type: type) }
+                return Column(column.name, column.values, nulls: isForeign.indices.map { isForeign[$0] || column.isNull($0) })
+            })
+    }
+
+    /// - Parameter generation: Which of the rows count.
+    private static func unseen(
+        _ table: Table, _ partition: Int, _ generation: Generation, _ seen: inout [Int: Set<Int64>]
+    ) -> Table {
         guard case .int(let offsets) = table[ViewArchive.offsetColumn]?.values else { return table }
         var known = seen[partition] ?? []
-        let isNew = offsets.map { known.insert($0).inserted }
+        let isNew = offsets.map { generation.counts($0) && known.insert($0).inserted }
         seen[partition] = known
         return table.filtered(isNew)
     }

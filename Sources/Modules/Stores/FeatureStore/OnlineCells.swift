@@ -13,7 +13,7 @@ package actor OnlineCells {
     private let topic: String
     private let availabilityIndex: Int
     private var positions: [Int64] = []
-    private var decoder: RowDecoder
+    private var reader: ViewRowReader
 
     private struct State {
         var rows = RowTable()
@@ -26,7 +26,7 @@ package actor OnlineCells {
         columns = view.schema.columns.map(\.name)
         topic = view.definition.topic + ".latest"
         availabilityIndex = columns.firstIndex(of: view.schema.metadata.availabilityColumn) ?? 0
-        decoder = RowDecoder(fields: view.schema.columns.map { RowDecoder.Field($0.name, $0.type, isOptional: true) })
+        reader = ViewRowReader(view)
     }
 
     /// The rows of entities by the bytes of their keys, each `nil` where there is none, as of one moment.
@@ -59,10 +59,11 @@ package actor OnlineCells {
         var entities: [(key: EntityKey, isDeleted: Bool)] = []
         try batch.forEach { record in
             guard let key = record.key.flatMap({ EntityKey(bytes: $0) }) else { return }
-            if let value = record.value { try decoder.append(value) }
-            entities.append((key, record.value == nil))
+            // What cannot be read is no answer, nor is the row before it.
+            let isRow = record.value.map { reader.append($0, header: record.header("mlops-columns")) } ?? false
+            entities.append((key, !isRow))
         }
-        let columns = decoder.finish()
+        let columns = reader.finish().columns
         var changed: [(EntityKey, OnlineRow?)] = [], next = 0
         for entity in entities {
             guard !entity.isDeleted else {

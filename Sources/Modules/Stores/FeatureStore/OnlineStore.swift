@@ -12,6 +12,8 @@ package actor OnlineStore {
         package let availability: EventTime.Milliseconds
         package let partition: Int
         package let offset: Int64
+        /// Columns that the row does not have in their present meaning; null in ``values``.
+        package let foreign: Set<String>
     }
 
     package nonisolated let view: CompiledView
@@ -21,7 +23,7 @@ package actor OnlineStore {
     private let availabilityIndex: Int
     private var rows: [EntityKey: Row] = [:]
     private var positions: [Int64] = []
-    private var decoder: RowDecoder
+    private var reader: ViewRowReader
     /// Whether the store has reached the ends that the topic had when it was first read.
     package private(set) var isReady = false
 
@@ -31,7 +33,7 @@ package actor OnlineStore {
         columns = view.schema.columns.map(\.name)
         topic = view.definition.topic + ".latest"
         availabilityIndex = columns.firstIndex(of: view.schema.metadata.availabilityColumn) ?? 0
-        decoder = RowDecoder(fields: view.schema.columns.map { RowDecoder.Field($0.name, $0.type, isOptional: true) })
+        reader = ViewRowReader(view)
     }
 
     package func row(for entity: EntityKey) -> Row? { rows[entity] }
@@ -54,22 +56,25 @@ package actor OnlineStore {
     }
 
     private func take(_ batch: RecordBatch) throws {
-        var entities: [(key: EntityKey, offset: Int64)] = []
+        var entities: [(key: EntityKey, offset: Int64, isDeleted: Bool)] = []
         try batch.forEach { record in
             guard let key = record.key.flatMap({ EntityKey(bytes: $0) }) else { return }
-            guard let value = record.value else {
-                rows[key] = nil
-                return
-            }
-            try decoder.append(value)
-            entities.append((key, record.offset))
+            // What cannot be read is no answer, nor is the row before it.
+            let isRow = record.value.map { reader.append($0, header: record.header("mlops-columns")) } ?? false
+            entities.append((key, record.offset, !isRow))
         }
-        let columns = decoder.finish()
-        for (row, entity) in entities.enumerated() {
-            let values = columns.map { $0[row] }
+        let decoded = reader.finish()
+        var next = 0
+        for entity in entities {
+            guard !entity.isDeleted else {
+                rows[entity.key] = nil
+                continue
+            }
+            let values = decoded.columns.map { $0[next] }
             rows[entity.key] = Row(
-                values: values, availability: Self.time(values[availabilityIndex]), partition: batch.partition,
-                offset: entity.offset)
+                values: values, availability: Self.time(values[availabilityIndex]), partition: batch.partition, offset: entity.offset,
+                foreign: decoded.foreign.isEmpty ? [] : decoded.foreign[next])
+            next += 1
         }
     }
 

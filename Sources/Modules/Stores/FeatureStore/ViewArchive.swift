@@ -8,15 +8,21 @@ import Table
 /// The history of a view as Parquet files in the object store, one folder a day of row time.
 ///
 /// A file is named `<view>/day=<YYYY-MM-DD>/<partition>-<first>-<last>.parquet` by the offsets it covers and carries each
-/// row's offset in `_offset` and in `_ingested_at_ms` when what it was computed from had been ingested; a row that two files
-/// hold, because the archiver was killed between writing and committing, is dropped by readers.
+/// row's offset in `_offset`, in `_ingested_at_ms` when what it was computed from had been ingested, and in `_columns` by which
+/// definitions; a row that two files hold, because the archiver was killed between writing and committing, is dropped by readers.
 package struct ViewArchive: Sendable {
     package let view: CompiledView
     private let log: any EventLog
     private let store: ObjectStore
+    private let unreadable: @Sendable (_ place: String, _ reason: String) -> Void
 
-    package init(view: CompiledView, log: any EventLog, store: ObjectStore) {
+    /// - Parameter unreadable: Called with each record that is no row and is left out, and why.
+    package init(
+        view: CompiledView, log: any EventLog, store: ObjectStore,
+        unreadable: @escaping @Sendable (_ place: String, _ reason: String) -> Void = { _, _ in }
+    ) {
         self.view = view
+        self.unreadable = unreadable
         self.log = log
         self.store = store
     }
@@ -24,6 +30,8 @@ package struct ViewArchive: Sendable {
     private static var group: String { "archive" }
     static var offsetColumn: String { "_offset" }
     static var ingestedColumn: String { "_ingested_at_ms" }
+    /// What the row's columns mean; see ``ColumnMark``.
+    static var markColumn: String { "_columns" }
     private var topic: String { view.definition.topic }
     var folder: String { "features/\(topic)" }
 
@@ -70,15 +78,22 @@ package struct ViewArchive: Sendable {
 
     /// The rows of a batch with their offsets.
     func rows(of batch: RecordBatch) throws -> Table {
-        var decoder = RowDecoder(fields: view.schema.columns.map { RowDecoder.Field($0.name, $0.type, isOptional: true) })
-        var offsets: [Int64] = [], ingested: [Int64?] = []
+        var reader = ViewRowReader(view)
+        var offsets: [Int64] = [], ingested: [Int64?] = [], marks: [String?] = []
         try batch.forEach { record in
             guard let value = record.value else { return }
-            try decoder.append(value)
+            let mark = record.header("mlops-columns")
+            guard reader.append(value, header: mark) else {
+                return unreadable("\(batch.topic)/\(batch.partition)/\(record.offset)", reader.refusal)
+            }
             offsets.append(record.offset)
             ingested.append(record.header("mlops-ingested-at").flatMap { Int64(String(decoding: $0, as: UTF8.self)) })
+            marks.append(mark.map { String(decoding: $0, as: UTF8.self) })
         }
         return try Table(
-            decoder.finish() + [Column(Self.offsetColumn, .int(offsets)), Column(Self.ingestedColumn, ints: ingested)])
+            reader.finish().columns + [
+                Column(Self.offsetColumn, .int(offsets)), Column(Self.ingestedColumn, ints: ingested),
+                Column(Self.markColumn, strings: marks),
+            ])
     }
 }

@@ -5,6 +5,7 @@ package import FeatureStore
 package import Features
 import Foundation
 package import Logging
+import Streaming
 import Table
 
 /// Computes the final rows of a range of time again from a stream's events, into files.
@@ -13,6 +14,8 @@ import Table
 /// partition and by shard of the entities: each piece is one file a view, `<directory>/<view>/<partition>-<shard>.parquet`, which
 /// appears when it is whole, and beside it what it was computed from. What is there already and would come out the same is not computed
 /// again, so a run that was ended goes on where it was.
+///
+/// Windows that close by their partition need the events of all its entities: then a shard reads them all, and keeps its own rows.
 package struct Backfill: Sendable {
     package struct Summary: Sendable {
         /// Rows written, by view.
@@ -53,7 +56,7 @@ package struct Backfill: Sendable {
         _ wanted: [String], in range: Range<EventTime.Milliseconds>, shard: EventHistory.Shard, directory: String
     ) async throws -> Summary {
         var summary = Summary()
-        let hashes = DefinitionHash.columns(of: views, stream: stream)
+        let hashes = views.hashes
         for partition in 0..<(try await log.partitions(of: stream.topic)) {
             let chosen = views.views.filter { wanted.contains($0.definition.name) }
             let end = try await log.endOffset(topic: stream.topic, partition: partition)
@@ -73,9 +76,11 @@ package struct Backfill: Sendable {
                 guard try piece.begin() else { continue }
                 logger.info("a piece is computed again: it was computed from something else", metadata: ["file": "\(piece.file)"])
             }
-            let piece = try Piece(views: chosen, files: pieces.map(\.file), range: range)
+            let isShared = views.views.contains { $0.definition.window?.closing == .partition }
+            let piece = try Piece(views: chosen, files: pieces.map(\.file), range: range, shard: isShared ? shard : .all)
             try await Recomputation(
-                stream: stream, views: views, partition: partition, shard: shard, log: log, archive: archive, logger: logger
+                stream: stream, views: views, partition: partition, shard: isShared ? .all : shard, log: log, archive: archive,
+                logger: logger
             ).run(until: end) { unit in try await piece.take(unit) }
             for (view, rows) in try await piece.close() { summary.rows[view, default: 0] += rows }
             for piece in pieces { try piece.finish() }
@@ -89,11 +94,14 @@ package struct Backfill: Sendable {
 private actor Piece {
     private let views: [CompiledView]
     private let range: Range<EventTime.Milliseconds>
+    private let shard: EventHistory.Shard
     private let writers: [ParquetWriter]
     private var rows: [Int]
 
-    init(views: [CompiledView], files: [String], range: Range<EventTime.Milliseconds>) throws {
+    /// - Parameter shard: Rows of other entities are left out.
+    init(views: [CompiledView], files: [String], range: Range<EventTime.Milliseconds>, shard: EventHistory.Shard) throws {
         self.views = views
+        self.shard = shard
         self.range = range
         writers = try zip(views, files).map { try ParquetWriter(path: $1, columns: $0.schema.columns) }
         rows = [Int](repeating: 0, count: views.count)
@@ -102,7 +110,9 @@ private actor Piece {
     func take(_ unit: LogUnit) throws {
         for output in unit.outputs {
             for (index, view) in views.enumerated() where output.topic == view.definition.topic {
-                let kept = output.records.filter { range.contains($0.timestamp) }
+                let kept = output.records.filter {
+                    range.contains($0.timestamp) && shard.contains($0.key, partitions: StreamTopics.partitions)
+                }
                 guard !kept.isEmpty else { continue }
                 var decoder = RowDecoder(fields: view.schema.columns.map { RowDecoder.Field($0.name, $0.type, isOptional: true) })
                 for record in kept { try record.value?.withUnsafeBytes { try decoder.append($0) } }

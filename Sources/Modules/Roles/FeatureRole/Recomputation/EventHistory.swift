@@ -59,6 +59,19 @@ package actor EventHistory {
         self.archive = archive
     }
 
+    /// The next records from `from` on and before `end`, about `limit` of them; none when there is none left.
+    package func next(from: Int64, end: Int64, limit: Int) async throws -> RecordBatch {
+        var at = from
+        while at < end {
+            let batch = try await read(from: at, end: end, limit: limit)
+            if !batch.isEmpty { return batch }
+            // Nothing of this part concerns the reader.
+            guard batch.nextOffset > at else { break }
+            at = batch.nextOffset
+        }
+        return RecordBatch(topic: stream.topic, partition: partition, records: [], nextOffset: max(from, end))
+    }
+
     /// The records from `from` on and before `end`, about `limit` of them.
     ///
     /// Offsets of events that the archive left out, or that fall on other shards, are passed over.

@@ -3,6 +3,7 @@ package import EventLog
 package import FeatureStore
 package import Features
 package import Logging
+import Table
 
 /// Computes the rows of a stream's views once more from its events, and compares them with what was stored and served, bit by bit.
 package struct Parity: Sendable {
@@ -28,6 +29,12 @@ package struct Parity: Sendable {
         package init() {}
     }
 
+    /// Rows are being computed again: there is nothing to compare until that is done.
+    package struct Rebuilding: Error, CustomStringConvertible {
+        package let stream: String
+        package var description: String { "a rebuild of the rows of \"\(stream)\" is not finished; `mlops features` goes on with it" }
+    }
+
     private let stream: StreamDefinition
     private let views: CompiledViews
     private let log: any EventLog
@@ -49,9 +56,9 @@ package struct Parity: Sendable {
     /// - Throws: ``Difference``.
     package func check(_ served: inout ServedValues?, _ report: inout Report) async throws {
         for partition in 0..<(try await log.partitions(of: stream.topic)) {
-            let (position, ends) = try await standing(partition)
+            let (position, rows) = try await standing(partition)
             report.events += position
-            let check = PartitionParity(views: views.views, partition: partition, ends: ends, log: log, served: served)
+            let check = PartitionParity(views: views.views, partition: partition, rows: rows, log: log, served: served)
             try await Recomputation(stream: stream, views: views, partition: partition, log: log, archive: archive, logger: logger)
                 .run(until: position) { unit in try await check.take(unit) }
             let isStill = try await self.position(partition) == position
@@ -78,18 +85,23 @@ package struct Parity: Sendable {
             .position(topic: stream.topic, partition: partition)
     }
 
-    /// How far the role has come, and the ends of the views' topics at that moment.
-    private func standing(_ partition: Int) async throws -> (position: Int64, ends: [Int64]) {
+    /// How far the role has come, and which rows of the views' topics count at that moment.
+    private func standing(_ partition: Int) async throws -> (position: Int64, rows: [Range<Int64>]) {
         while true {
             let saved = try await log.savedState(group: FeatureWorker.group(stream), partition: partition)
             var engine = try FeatureEngine(stream: stream, views: views)
             // Rows of other definitions cannot be equal: better told as what it is.
             try engine.restore(saved.entries)
+            guard try Rebuild(saved) == nil else { throw Rebuilding(stream: stream.name) }
             let before = saved.position(topic: stream.topic, partition: partition)
-            var ends: [Int64] = []
-            for view in views.views { ends.append(try await log.endOffset(topic: view.definition.topic, partition: partition)) }
+            var rows: [Range<Int64>] = []
+            for view in views.views {
+                var generations = Generations(of: view.definition, log: log)
+                let first = try await generations.current(partition).first
+                rows.append(first..<max(first, try await log.endOffset(topic: view.definition.topic, partition: partition)))
+            }
             // Both move together, or neither did.
-            if try await position(partition) == before { return (before, ends) }
+            if try await position(partition) == before { return (before, rows) }
         }
     }
 }
@@ -115,7 +127,7 @@ struct Recomputation {
         let worker = try FeatureWorker(
             .init(
                 stream: stream, views: views, partition: partition, projectHash: ContentHash(of: ""), batchRecords: Self.batchRecords),
-            log: RehearsalLog(history: history, topic: stream.topic, end: end, show: show), logger: quiet)
+            log: RehearsalLog(history: history, end: end, show: show), logger: quiet)
         try await worker.open()
         while try await worker.step() > 0 {}
     }
@@ -132,12 +144,15 @@ private actor PartitionParity {
     private(set) var rows: [String: Int] = [:]
     private(set) var latest: [String: Int] = [:]
 
-    init(views: [CompiledView], partition: Int, ends: [Int64], log: any EventLog, served: ServedValues?) {
+    init(views: [CompiledView], partition: Int, rows: [Range<Int64>], log: any EventLog, served: ServedValues?) {
         self.views = views
         self.partition = partition
         self.log = log
         self.served = served
-        stored = zip(views, ends).map { StoredRows(log: log, topic: $0.definition.topic, partition: partition, end: $1) }
+        stored = zip(views, rows).map { view, rows in
+            StoredRows(
+                log: log, topic: view.definition.topic, partition: partition, first: rows.lowerBound, end: rows.upperBound)
+        }
         newest = views.map { _ in [:] }
     }
 
@@ -158,7 +173,7 @@ private actor PartitionParity {
         var rows = stored[index]
         for record in records {
             let found = try await rows.next(of: record.key ?? [])
-            guard let found, Self.isEqual(found.record, record) else {
+            guard let found, isEqual(found.record, record, views[index]) else {
                 throw difference(views[index].definition.topic, record.key, found, record)
             }
         }
@@ -187,13 +202,28 @@ private actor PartitionParity {
         }
         for (key, record) in newest[index] {
             let stored = found.removeValue(forKey: key)
-            guard let stored, Self.isEqual(stored.record, record) else { throw difference(topic, key, stored, record) }
+            guard let stored, isEqual(stored.record, record, views[index]) else { throw difference(topic, key, stored, record) }
             latest[views[index].definition.name, default: 0] += 1
         }
         if let extra = found.values.min(by: { $0.offset < $1.offset }) { throw difference(topic, extra.record.key, extra, nil) }
     }
 
-    private static func isEqual(_ a: Record, _ b: Record) -> Bool { a.key == b.key && a.value == b.value && a.timestamp == b.timestamp }
+    /// Bit by bit; a row that was stored before a column came is compared in the columns that it has.
+    private func isEqual(_ stored: Record, _ new: Record, _ view: CompiledView) -> Bool {
+        guard stored.key == new.key, stored.timestamp == new.timestamp else { return false }
+        if stored.value == new.value { return true }
+        guard let header = stored.header(HeaderName.columns), let old = stored.value, let value = new.value,
+            !header.withUnsafeBytes({ view.mark.isPresent($0) })
+        else { return false }
+        let foreign = view.mark.foreign(in: header)
+        let fields = view.schema.columns.filter { !foreign.contains($0.name) }.map { RowDecoder.Field($0.name, $0.type, isOptional: true) }
+        func bytes(_ value: [UInt8]) -> [UInt8]? {
+            var decoder = RowDecoder(fields: fields)
+            guard (try? value.withUnsafeBytes({ try decoder.append($0) })) != nil else { return nil }
+            return JSONText.object(decoder.finish().map { ($0.name, $0[0]) })
+        }
+        return bytes(old).map { $0 == bytes(value) } ?? false
+    }
 
     private func difference(_ topic: String, _ key: [UInt8]?, _ stored: StoredRecord?, _ recomputed: Record?) -> Parity.Difference {
         func text(_ record: Record?) -> String {

@@ -5,30 +5,20 @@ import EventLog
 /// have written is shown to somebody instead.
 final class RehearsalLog: EventLog {
     private let history: EventHistory
-    private let topic: String
     private let end: Int64
     private let show: @Sendable (LogUnit) async throws -> Void
 
     /// - Parameters:
     ///   - end: One past the last offset of the stream's partition that is read.
     ///   - show: Called with every unit, in order.
-    init(history: EventHistory, topic: String, end: Int64, show: @escaping @Sendable (LogUnit) async throws -> Void) {
+    init(history: EventHistory, end: Int64, show: @escaping @Sendable (LogUnit) async throws -> Void) {
         self.history = history
-        self.topic = topic
         self.end = end
         self.show = show
     }
 
     func read(topic: String, partition: Int, from: Int64, limit: Int) async throws -> RecordBatch {
-        var at = from
-        while at < end {
-            let batch = try await history.read(from: at, end: end, limit: limit)
-            if !batch.isEmpty { return batch }
-            // Nothing of this part concerns the worker.
-            guard batch.nextOffset > at else { break }
-            at = batch.nextOffset
-        }
-        return RecordBatch(topic: topic, partition: partition, records: [], nextOffset: end)
+        try await history.next(from: from, end: end, limit: limit)
     }
 
     func commit(_ unit: LogUnit) async throws { try await show(unit) }

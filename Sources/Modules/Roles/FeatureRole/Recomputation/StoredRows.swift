@@ -7,12 +7,15 @@ struct StoredRows {
     private let topic: String
     private let partition: Int
     private let end: Int64
-    private var at: Int64 = 0
+    private var at: Int64
     private var waiting: [[UInt8]: [StoredRecord]] = [:]
     private(set) var taken = 0
 
-    /// - Parameter end: Rows from this offset on do not exist yet for the reader.
-    init(log: any EventLog, topic: String, partition: Int, end: Int64) {
+    /// - Parameters:
+    ///   - first: Rows before this offset have been superseded.
+    ///   - end: Rows from this offset on do not exist yet for the reader.
+    init(log: any EventLog, topic: String, partition: Int, first: Int64, end: Int64) {
+        at = first
         self.log = log
         self.topic = topic
         self.partition = partition

@@ -113,6 +113,7 @@ package actor TopicSender: Sending {
             hasTicks = true
             return record
         }
+        if record.header(HeaderName.release) != nil { return record }
         if record.header(HeaderName.origin) == nil {
             record.headers.append(Record.Header(HeaderName.origin, "\(plan.topic)/\(stored.partition)/\(stored.offset)"))
         }
