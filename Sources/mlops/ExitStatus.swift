@@ -69,7 +69,7 @@ extension ExitStatus {
         switch error {
         case let failure as Failure: failure.status
         case is SettingsError, is FeatureRole.TooManyReplicas, is EngineState.Error, is OfflineStore.Error,
-            is EventHistory.Error, is Parity.Rebuilding:
+            is EventHistory.Error, is Parity.Rebuilding, is PartitionsDiffer:
             .badSettings
         case is FileSource.Error, is TrainingRun.Error, is TrainingRows.Error, is PointInTimeJoin.Error: .badInput
         case let error as TrackingError: error.code == .invalidState ? .badSettings : error.isRetriable ? .storageFailed : .failed

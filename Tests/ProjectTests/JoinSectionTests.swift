@@ -76,15 +76,29 @@ import Testing
         #expect(errors.errors.count == 1, "\(errors)")
     }
 
-    @Test func `views of two streams are not joined yet`() throws {
-        let rates: Tree = ["key": "pair", "time": "at", "fields": ["pair": "string", "at": "int"]]
+    /// Two streams, a view of each, and a third that joins.
+    private func twoStreams(_ rates: Tree, on: Tree = "pair", join: Tree? = nil, more: [(String, Tree)] = []) -> Tree {
         var tree = Tree.small.setting("streams", Tree.small.streams.setting("rates", rates))
-        tree = tree.setting(
-            "views",
-            tree.views.setting("rate", ["from": "rates", "columns": ["r": "at"]]).setting(
-                "wide", ["from": "trades", "join": ["view": "rate", "on": "pair", "within": "1h"], "columns": ["x": "rate_r"]]))
-        let errors = try #require(throws: ProjectErrors.self) { try tree.project() }
-        #expect(errors.description.contains("joining views of two streams is not supported yet"), "\(errors)")
+        var views = tree.views.setting("rate", ["from": "rates", "columns": ["r": "at"]])
+        for (name, view) in more { views = views.setting(name, view) }
+        let join = join ?? ["view": "rate", "on": on, "within": "1h"]
+        views = views.setting("wide", ["from": "trades", "join": join, "columns": ["x": "rate_r"]])
+        tree = tree.setting("views", views)
+        return tree
+    }
+
+    @Test func `views of two streams with one key are joined`() throws {
+        let project = try twoStreams(["key": "pair", "time": "at", "fields": ["pair": "string", "at": "int"]]).project()
+        let trades = try #require(project.compiled.first { $0.stream.name == "trades" }).views
+        #expect(trades.others.map(\.stream.name) == ["rates"] && trades.others.first?.views.views.map(\.definition.name) == ["rate"])
+        #expect(trades.joined.last == [.other(stream: 0, view: 0)])
+        #expect(project.compiled.first { $0.stream.name == "rates" }?.views.others.isEmpty == true)
+    }
+
+    @Test func `views of two streams need the same key`() throws {
+        let rates: Tree = ["key": "pair", "time": "at", "fields": ["pair": "int", "at": "int"]]
+        let errors = try #require(throws: ProjectErrors.self) { try twoStreams(rates).project() }
+        #expect(errors.description.contains("has the key pair (int) and this view pair (string)"), "\(errors)")
         #expect(errors.errors.count == 1, "\(errors)")
     }
 

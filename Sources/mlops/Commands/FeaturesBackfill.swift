@@ -73,6 +73,12 @@ struct FeaturesBackfill: AsyncParsableCommand {
         guard let views = session.project.compiled.first(where: { $0.stream.name == stream.name })?.views else {
             throw Failure(.badSettings, "no view reads the stream \"\(stream.name)\"")
         }
+        if let other = views.others.first {
+            throw Failure(
+                .badSettings,
+                "views of \"\(stream.name)\" join views of \"\(other.stream.name)\", which one file does not have: produce both, and compute from the stored events, without --source"
+            )
+        }
         var batch = try BatchFeatures(stream: stream, views: views, directory: out, now: session.wall())
         while case let part = try events.next(10_000), !part.isEmpty {
             for event in part { try batch.add(key: event.key, value: event.value) }

@@ -108,49 +108,123 @@ extension CompiledView {
     }
 }
 
+/// Where a view that is joined is computed.
+package enum JoinedView: Sendable, Hashable {
+    /// Beside the view that joins it: its place among the compiled ones.
+    case own(Int)
+    /// From another stream's events: the stream's place among ``CompiledViews/others``, and the view's among that one's.
+    case other(stream: Int, view: Int)
+}
+
 /// The views of one stream, compiled in dependency order.
 package struct CompiledViews: Sendable {
+    /// A stream whose views are joined, and those of its views that this takes.
+    package struct Other: Sendable {
+        package let stream: StreamDefinition
+        package let views: CompiledViews
+    }
+
     package let input: ViewSchema
     package let views: [CompiledView]
     /// What every declared column means, by view and name.
     package let hashes: [String: [String: ContentHash]]
+    /// What rows there are, by view.
+    let rowHashes: [String: ContentHash]
     /// Per view, the position of the view it reads, or `nil` when it reads the input itself.
     package let upstream: [Int?]
-    /// Per view, the positions of the views it joins, in its order.
-    package let joined: [[Int]]
+    /// Per view, where those that it joins are, in its order.
+    package let joined: [[JoinedView]]
+    /// The other streams that views of this one join views of.
+    package let others: [Other]
 
     package struct Error: Swift.Error, Equatable {
         package let view: String
         package let cause: CompiledView.Error
     }
 
-    /// - Parameter definitions: All views of the project, in dependency order; those that do not descend from the stream are left out.
-    package init(of stream: StreamDefinition, definitions: [ViewDefinition]) throws(Error) {
+    /// - Parameters:
+    ///   - definitions: All views of the project, in dependency order; those that do not descend from the stream are left out.
+    ///   - streams: The other streams of the project, whose views may be joined. Those must not join views of other streams themselves.
+    package init(of stream: StreamDefinition, definitions: [ViewDefinition], streams: [StreamDefinition] = []) throws(Error) {
         let source = ViewDefinition.Input.stream(stream.name), schema = ViewSchema(stream: stream)
-        var views: [CompiledView] = [], upstream: [Int?] = [], joined: [[Int]] = []
+        let others = try Self.others(of: stream, definitions, streams)
+        var views: [CompiledView] = [], upstream: [Int?] = [], joined: [[JoinedView]] = []
         for definition in definitions {
             let parent = views.firstIndex { definition.from == .view($0.definition.name) }
             guard parent != nil || definition.from == source else { continue }
             do throws(CompiledView.Error) {
-                var others: [Int] = []
+                var places: [JoinedView] = [], schemas: [ViewSchema] = []
                 for join in definition.joins {
-                    guard let other = views.firstIndex(where: { $0.definition.name == join.view }) else { throw .unknownJoin(join.view) }
-                    others.append(other)
+                    if let own = views.firstIndex(where: { $0.definition.name == join.view }) {
+                        places.append(.own(own))
+                        schemas.append(views[own].schema)
+                    } else {
+                        guard let (place, schema) = Self.place(of: join.view, in: others) else { throw .unknownJoin(join.view) }
+                        places.append(place)
+                        schemas.append(schema)
+                    }
                 }
                 let input = parent.map { views[$0].schema } ?? schema
-                views.append(try CompiledView(definition, input: input, joined: others.map { views[$0].schema }))
+                views.append(try CompiledView(definition, input: input, joined: schemas))
                 upstream.append(parent)
-                joined.append(others)
+                joined.append(places)
             } catch {
                 throw Error(view: definition.name, cause: error)
             }
         }
         input = schema
-        hashes = DefinitionHash.columns(of: views, upstream: upstream, joined: joined, stream: stream)
-        for index in views.indices { views[index].hashes = hashes[views[index].definition.name] ?? [:] }
+        let meanings = DefinitionHash.columns(of: views, upstream: upstream, joined: joined, others: others, stream: stream)
+        hashes = meanings.columns
+        rowHashes = meanings.rows
+        for index in views.indices { views[index].hashes = meanings.columns[views[index].definition.name] ?? [:] }
         self.views = views
         self.upstream = upstream
         self.joined = joined
+        self.others = others
+    }
+
+    /// The schema of a view that is joined.
+    func schema(of joined: JoinedView) -> ViewSchema {
+        switch joined {
+        case .own(let index): views[index].schema
+        case .other(let stream, let index): others[stream].views.views[index].schema
+        }
+    }
+
+    private static func place(of view: String, in others: [Other]) -> (JoinedView, ViewSchema)? {
+        for (stream, other) in others.enumerated() {
+            guard let index = other.views.views.firstIndex(where: { $0.definition.name == view }) else { continue }
+            return (.other(stream: stream, view: index), other.views.views[index].schema)
+        }
+        return nil
+    }
+
+    /// The views that are joined from other streams, with all that they read and join themselves.
+    private static func others(
+        of stream: StreamDefinition, _ definitions: [ViewDefinition], _ streams: [StreamDefinition]
+    ) throws(Error) -> [Other] {
+        let byName = Dictionary(definitions.map { ($0.name, $0) }, uniquingKeysWith: { $1 })
+        func root(_ view: ViewDefinition) -> ViewDefinition.Input {
+            var view = view
+            while case .view(let name) = view.from, let next = byName[name] { view = next }
+            return view.from
+        }
+        var others: [Other] = []
+        for other in streams where other.name != stream.name {
+            var needed: Set<String> = []
+            for definition in definitions where root(definition) == .stream(stream.name) {
+                needed.formUnion(definition.joins.map(\.view).filter { byName[$0].map(root) == .stream(other.name) })
+            }
+            // Dependency order, backwards: what a needed view reads or joins comes before it.
+            for definition in definitions.reversed() where needed.contains(definition.name) {
+                if case .view(let parent) = definition.from { needed.insert(parent) }
+                needed.formUnion(definition.joins.map(\.view))
+            }
+            guard !needed.isEmpty else { continue }
+            others.append(
+                Other(stream: other, views: try CompiledViews(of: other, definitions: definitions.filter { needed.contains($0.name) })))
+        }
+        return others
     }
 }
 

@@ -10,10 +10,10 @@ enum DefinitionHash {
     /// Raised when the engine computes something differently from before.
     static let engineVersion = "1"
 
-    /// The hash of every declared column, by view and column name.
+    /// The hash of every declared column, by view and column name, and of what rows there are, by view.
     static func columns(
-        of views: [CompiledView], upstream: [Int?], joined: [[Int]], stream: StreamDefinition
-    ) -> [String: [String: ContentHash]] {
+        of views: [CompiledView], upstream: [Int?], joined: [[JoinedView]], others: [CompiledViews.Other], stream: StreamDefinition
+    ) -> (columns: [String: [String: ContentHash]], rows: [String: ContentHash]) {
         var hashes: [String: [String: ContentHash]] = [:]
         var rows: [ContentHash] = []
         let root = rowsHash(of: stream)
@@ -24,10 +24,17 @@ enum DefinitionHash {
             rows.append(own)
             let beside = besideHashes(
                 view.definition, parent: parent,
-                joined: joined[index].map { other in (hashes[views[other].definition.name] ?? [:], rows[other]) })
+                joined: joined[index].map { place in
+                    switch place {
+                    case .own(let other): return (hashes[views[other].definition.name] ?? [:], rows[other])
+                    case .other(let stream, let view):
+                        let other = others[stream].views, name = other.views[view].definition.name
+                        return (other.hashes[name] ?? [:], other.rowHashes[name] ?? ContentHash(of: name))
+                    }
+                })
             hashes[view.definition.name] = columns(of: view, rows: own, parent: parent.merging(beside) { $1 })
         }
-        return hashes
+        return (hashes, Dictionary(zip(views.map(\.definition.name), rows), uniquingKeysWith: { $1 }))
     }
 
     private static func columns(

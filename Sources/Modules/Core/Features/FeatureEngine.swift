@@ -15,6 +15,10 @@ package struct FeatureEngine: Sendable {
     private var intake: StreamIntake
     private var operators: [ViewOperator]
     private var releases: Releases
+    /// Per other stream the engine of the views that are joined from it, and where its records stand among this one's.
+    private var others: [(engine: FeatureEngine, places: [(offset: Int64, before: Int64)])] = []
+    /// In which order records of this and the other streams are taken.
+    package var merge: StreamMerge
     private var hasSavedMeta = false
     private var savedKeys = 0
 
@@ -24,8 +28,10 @@ package struct FeatureEngine: Sendable {
         intake = try StreamIntake(stream)
         releases = Releases(views.views)
         operators = views.views.enumerated().map { index, view in
-            ViewOperator(view, position: index, joined: views.joined[index].map { ($0, views.views[$0].schema) })
+            ViewOperator(view, position: index, joined: views.joined[index].map { ($0, views.schema(of: $0)) })
         }
+        merge = StreamMerge(stream, views)
+        for other in views.others { others.append((try FeatureEngine(stream: other.stream, views: other.views), [])) }
     }
 
     package var pendingCount: Int { intake.pendingCount + releases.count }
@@ -42,6 +48,18 @@ package struct FeatureEngine: Sendable {
 
     package mutating func addTick(_ kind: Tick, key: EntityKey, time: EventTime.Milliseconds, offset: Int64) {
         intake.addTick(kind, key: key, time: time, offset: offset)
+    }
+
+    /// Takes records of another stream.
+    /// - Parameters:
+    ///   - stream: Its place among ``CompiledViews/others``.
+    ///   - places: Per record its offset, and the record of this stream before which it is taken; both ascending.
+    ///   - take: Adds the records.
+    package mutating func withOther(
+        _ stream: Int, places: [(offset: Int64, before: Int64)], _ take: (inout FeatureEngine) throws -> Void
+    ) rethrows {
+        others[stream].places += places
+        try take(&others[stream].engine)
     }
 
     /// Takes the release of a row that an outlier rule held back.
@@ -62,6 +80,12 @@ package struct FeatureEngine: Sendable {
         output.dead = released.dead.isEmpty ? batch.dead : (batch.dead + released.dead).sorted { $0.offset < $1.offset }
         output.duplicates = batch.duplicates
         output.accepted = batch.events.rowCount
+        for index in others.indices {
+            let rows = others[index].engine.process().rows
+            output.others.rows.append(rows.map { $0.causedBy(others[index].places) })
+            output.others.keys.append(others[index].engine.intake.keys)
+            others[index].places = []
+        }
         for index in operators.indices {
             if let parent = views.upstream[index] {
                 let input = output.rows[parent]
@@ -94,6 +118,7 @@ package struct FeatureEngine: Sendable {
         intake.takeChanges { key, part, bytes in
             entries.append((JSONText.array([.string("dedupe"), .string(key.description), .string(part)]), bytes))
         }
+        let otherKeys = others.map { $0.engine.intake.keys }
         for index in operators.indices {
             let name = operators[index].view.definition.name
             let keys = intake.keys
@@ -106,11 +131,20 @@ package struct FeatureEngine: Sendable {
                 entries.append((JSONText.array([.string("shared"), .string(name)]), bytes))
             } outliers: { key, bytes in
                 entries.append((path("outliers", key), bytes))
-            } joined: { other, key, bytes in
-                let entity = keys.entities[key].description
+            } joined: { other, place, key, bytes in
+                var entities = keys.entities
+                if case .other(let stream, _) = place { entities = otherKeys[stream].entities }
+                let entity = entities[key].description
                 entries.append((JSONText.array([.string("joined"), .string(name), .string(entity), .string(other)]), bytes))
             }
         }
+        for index in others.indices {
+            let lead = [Value.string("other"), .string(views.others[index].stream.name)]
+            for entry in others[index].engine.takeChanges() {
+                entries.append((JSONText.array(lead + (Self.path(entry.key) ?? []).map { .string($0) }), entry.value))
+            }
+        }
+        entries += merge.takeChanges()
         return entries
     }
 
@@ -140,6 +174,7 @@ package struct FeatureEngine: Sendable {
         var numbers: [String: Int] = [:]
         for key in try Self.keys(saved) { numbers[key.entity] = try restoreKey(key.parts) }
         savedKeys = intake.keys.count
+        try restoreOthers(saved)
         for (path, bytes) in saved where (path[0] == "view" || path[0] == "outliers") && path.count == 3 {
             // Of a view that is gone, nothing is needed.
             guard let index = operators.firstIndex(where: { $0.view.definition.name == path[1] }) else { continue }
@@ -152,7 +187,11 @@ package struct FeatureEngine: Sendable {
         }
         for (path, bytes) in saved where path[0] == "joined" && path.count == 4 {
             guard let index = operators.firstIndex(where: { $0.view.definition.name == path[1] }) else { continue }
-            guard let key = numbers[path[2]] else { throw .damaged(view: path[1]) }
+            var number = numbers[path[2]]
+            if case .other(let stream, _)? = operators[index].place(ofJoined: path[3]) {
+                number = EntityKey(bytes: path[2].utf8).flatMap { others[stream].engine.intake.keys.known($0) }
+            }
+            guard let key = number else { throw .damaged(view: path[1]) }
             try operators[index].restore(joined: path[3], key: key, bytes: bytes)
         }
         for (path, bytes) in saved where path[0] == "shared" && path.count == 2 {
@@ -160,6 +199,18 @@ package struct FeatureEngine: Sendable {
             try operators[index].restore(shared: bytes)
         }
         for (entity, number) in numbers { try restoreDeduplication(entity, number, saved) }
+    }
+
+    private mutating func restoreOthers(_ saved: [[String]: [UInt8]]) throws(EngineState.Error) {
+        for index in others.indices {
+            let name = views.others[index].stream.name
+            var entries: [EngineState.Entry] = []
+            for (path, bytes) in saved where path.count > 2 && path[0] == "other" && path[1] == name {
+                entries.append((JSONText.array(path.dropFirst(2).map { .string($0) }), bytes))
+            }
+            try others[index].engine.restore(entries)
+        }
+        do throws(BinaryReader.Damaged) { try merge.restore(saved) } catch { throw .damaged(view: "the order of streams") }
     }
 
     /// The saved entities in the order of their numbers: they get the same ones again.

@@ -17,7 +17,7 @@ struct ViewOperator: Sendable {
     private var dirty: Set<Int> = []
 
     /// - Parameter joined: The views that this one joins, in its order.
-    init(_ view: CompiledView, position: Int, joined: [(position: Int, schema: ViewSchema)]) {
+    init(_ view: CompiledView, position: Int, joined: [(place: JoinedView, schema: ViewSchema)]) {
         self.view = view
         widening = RowWidening(view, joined: joined)
         self.position = position
@@ -77,7 +77,7 @@ struct ViewOperator: Sendable {
         if widening.isIdle { return input.table }
         return widening.widen(
             input.table, keyOfRow: input.keyOfRow, causes: input.causes, times: input.times(metadata.availabilityColumn),
-            computed: output.rows, keys: keys.count)
+            computed: output.rows, others: output.others, keys: keys)
     }
 
     /// The rows that are no outliers.
@@ -167,7 +167,7 @@ struct ViewOperator: Sendable {
     mutating func takeChanges(
         key addKey: (_ key: Int, _ bytes: [UInt8]) -> Void, shared addShared: ([UInt8]) -> Void,
         outliers addOutliers: (_ key: Int, _ bytes: [UInt8]) -> Void,
-        joined addJoined: (_ view: String, _ key: Int, _ bytes: [UInt8]) -> Void
+        joined addJoined: (_ view: String, _ place: JoinedView, _ key: Int, _ bytes: [UInt8]) -> Void
     ) {
         outliers?.takeChanges(addOutliers)
         widening.takeChanges(addJoined)
@@ -209,6 +209,8 @@ struct ViewOperator: Sendable {
             throw .damaged(view: view.definition.name)
         }
     }
+
+    func place(ofJoined view: String) -> JoinedView? { widening.place(of: view) }
 
     mutating func restore(shared bytes: [UInt8]) throws(EngineState.Error) {
         do throws(BinaryReader.Damaged) { try windows?.decodeShared(bytes) } catch { throw .damaged(view: view.definition.name) }

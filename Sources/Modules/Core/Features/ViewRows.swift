@@ -37,6 +37,16 @@ package struct ViewRows: Sendable {
             causes: causes.isEmpty ? [] : rows.map { causes[$0] })
     }
 
+    /// These rows as caused by other records: those that stand in order beside their present causes.
+    func causedBy(_ places: [(offset: Int64, before: Int64)]) -> ViewRows {
+        var next = 0
+        let mapped = causes.map { cause in
+            while next < places.count, places[next].offset < cause { next += 1 }
+            return next < places.count ? places[next].before : .max
+        }
+        return ViewRows(table: table, keyOfRow: keyOfRow, marks: marks, causes: mapped)
+    }
+
     /// The rows without those that were taken back.
     package var present: ViewRows {
         guard let marks else { return self }
@@ -65,6 +75,8 @@ package struct EngineOutput: Sendable {
     /// Late events, with the view that found them late.
     package var late: [LateRecord] = []
     package var dead: [DeadRecord] = []
+    /// What other streams' views gave meanwhile.
+    var others = OtherRows()
     /// Rows that an outlier rule held back, with the position of their compiled view.
     package var held: [(view: Int, rows: HeldRows)] = []
     package var accepted = 0

@@ -87,7 +87,7 @@ extension ProjectDefinition {
         for stream in streams {
             do throws(CompiledViews.Error) {
                 compiled.append(
-                    (stream, try CompiledViews(of: stream, definitions: views)))
+                    (stream, try CompiledViews(of: stream, definitions: views, streams: streams)))
             } catch {
                 reader.refuse(top.anchor, "the view \"\(error.view)\" cannot be compiled: \(error.cause)")
             }

@@ -25,9 +25,11 @@ extension FeatureWorker {
         let kept = Set(fresh.map(\.key))
         unit.state = saved.entries.filter { !kept.contains($0.key) }.map { LogUnit.StateChange(key: $0.key, value: nil) } + fresh
         unit.offsets = [LogUnit.Position(topic: plan.stream.topic, partition: plan.partition, next: 0)]
+        unit.offsets += plan.views.others.map { .init(topic: $0.stream.topic, partition: plan.partition, next: 0) }
         try await addGenerations(to: &unit) { $0.begun(at: $1) }
         try await log.commit(unit)
         position = 0
+        openOthers(nil)
         self.rebuild = rebuild
     }
 
@@ -46,6 +48,7 @@ extension FeatureWorker {
         try await addGenerations(to: &unit) { $0.done(at: $1) }
         unit.state = saved.entries.filter { StagedRow.isOne($0.key) }.map { .init(key: $0.key, value: nil) } + [rebuild.removal]
         unit.offsets = [LogUnit.Position(topic: plan.stream.topic, partition: plan.partition, next: position)]
+        unit.offsets += otherPositions
         try await log.commit(unit)
         self.rebuild = nil
         logger.notice(

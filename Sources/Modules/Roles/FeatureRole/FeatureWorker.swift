@@ -44,8 +44,12 @@ package actor FeatureWorker {
     /// The rebuild under way.
     var rebuild: Rebuild?
     private var history: EventHistory?
+    /// Per other stream that is joined, what has been read of it.
+    var others: [OtherInput] = []
+    /// Whether the last step found that another stream has to say more first.
+    var isWaiting = false
     /// When the newest event of the batch was ingested, by the headers; `nil` when none says so.
-    private(set) var ingestedAt: Int64?
+    var ingestedAt: Int64?
     private var isOpen = false
     package private(set) var lease: Lease?
     /// Whether others may go on with the partition too, so that nothing is written without a lease.
@@ -81,7 +85,9 @@ package actor FeatureWorker {
         let saved = try await log.savedState(group: group, partition: plan.partition)
         // What was read under another lease may be old; the next drain reads it again.
         guard lease == self.lease else { return }
+        try await checkPartitions()
         engine = try FeatureEngine(stream: plan.stream, views: plan.views)
+        openOthers(saved)
         do {
             try engine.restore(saved.entries)
             position = saved.position(topic: plan.stream.topic, partition: plan.partition)
@@ -116,12 +122,13 @@ package actor FeatureWorker {
             // A lease that changed meanwhile asks for the state that is saved now.
             guard isOpen else { break }
             total += try await step()
+            if isWaiting { break }
         }
         return total
     }
 
     /// One unit.
-    /// - Returns: Records processed; 0 at the end of the partition.
+    /// - Returns: Records processed; 0 at the end of the partition, and where another stream has to say more first.
     package func step() async throws -> Int {
         // The lease under which the state was read fences the unit, whatever comes while this waits for records.
         let lease = lease
@@ -130,14 +137,22 @@ package actor FeatureWorker {
             history = nil
             return 0
         }
-        let batch = try await read()
+        isWaiting = false
+        var batch = try await read(), joined = 0
         guard isOpen else { return 0 }
         guard !batch.isEmpty else {
             // Offsets without records, such as the marks of transactions, are done with.
             position = batch.nextOffset
             return 0
         }
-        try take(batch)
+        ingestedAt = nil
+        if !others.isEmpty {
+            (batch, joined) = try await ordered(batch)
+            guard isOpen else { return 0 }
+            isWaiting = batch.isEmpty && joined == 0
+            if isWaiting { return 0 }
+        }
+        try Self.take(batch, into: &engine, &ingestedAt)
         let output = engine.process()
         var unit = LogUnit(group: group, partition: plan.partition, lease: lease)
         for (index, rows) in output.rows.enumerated() where rows.count > 0 { addRows(index, rows, to: &unit) }
@@ -146,6 +161,7 @@ package actor FeatureWorker {
         if rebuild == nil, !output.dead.isEmpty || !output.late.isEmpty { try addDiverted(output, batch, to: &unit) }
         unit.state += engine.takeChanges().map { LogUnit.StateChange(key: $0.key, value: $0.value) }
         unit.offsets = [LogUnit.Position(topic: plan.stream.topic, partition: plan.partition, next: batch.nextOffset)]
+        unit.offsets += otherPositions
         do {
             try await log.commit(unit)
         } catch {
@@ -155,7 +171,7 @@ package actor FeatureWorker {
         }
         position = batch.nextOffset
         counters.note(output)
-        return batch.count
+        return batch.count + joined
     }
 
     private func read() async throws -> RecordBatch {
@@ -165,8 +181,8 @@ package actor FeatureWorker {
         return try await log.read(topic: plan.stream.topic, partition: plan.partition, from: position, limit: plan.batchRecords)
     }
 
-    private func take(_ batch: RecordBatch) throws {
-        ingestedAt = nil
+    /// - Parameter newest: Raised to when the newest event was ingested.
+    static func take(_ batch: RecordBatch, into engine: inout FeatureEngine, _ newest: inout Int64?) throws {
         try batch.forEach { record in
             guard record.hasHeaders else {
                 return engine.addEvent(record.value, hasKey: record.key != nil, offset: record.offset, ingestedAt: nil)
@@ -177,8 +193,8 @@ package actor FeatureWorker {
                 else { return engine.addEvent(record.value, hasKey: false, offset: record.offset, ingestedAt: nil) }
                 return engine.addTick(tick, key: key, time: record.timestamp, offset: record.offset)
             }
-            let ingested = record.header("mlops-ingested-at").flatMap(Self.decimal)
-            if let ingested, ingested > ingestedAt ?? .min { ingestedAt = ingested }
+            let ingested = record.header("mlops-ingested-at").flatMap(decimal)
+            if let ingested, ingested > newest ?? .min { newest = ingested }
             if let view = record.header("mlops-release") {
                 return engine.addRelease(
                     record.value, of: String(decoding: view, as: UTF8.self), key: record.key.flatMap { EntityKey(bytes: $0) },

@@ -22,6 +22,9 @@ package struct EventArchive: Sendable {
         self.store = store
     }
 
+    /// The archive of another stream, in the same places.
+    package func of(_ other: StreamDefinition) -> EventArchive { EventArchive(stream: other, log: log, store: store) }
+
     private static var group: String { "archive-events" }
     package var folder: String { "events/\(stream.topic)" }
 

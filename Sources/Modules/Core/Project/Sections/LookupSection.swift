@@ -76,27 +76,41 @@ struct JoinSection {
     }
 
     /// - Parameters:
-    ///   - key: Of the view that joins; both have it, because both come from one stream.
-    ///   - root: Where each resolved view comes from.
+    ///   - views: What is known of the views so far.
+    ///   - root: Where the view that joins comes from, and its key.
     func resolve(
-        _ roots: [String: ViewDefinition.Input], root: ViewDefinition.Input, key: [String], declared: Set<String>,
-        _ reader: inout ProjectReader
+        _ views: ViewResolution, root: ViewDefinition.Input, key: Schema, declared: Set<String>, _ reader: inout ProjectReader
     ) -> ViewDefinition.Join? {
-        guard let other = roots[view] else {
+        guard let other = views.roots[view] else {
             if declared.contains(view) { return nil }
             reader.refuse(viewItem, "there is no view \"\(view)\"" + SpellingSuggestion.hint(for: view, among: Array(declared)))
             return nil
         }
-        guard other == root else {
-            reader.refuse(
-                viewItem,
-                "\"\(view)\" comes from the stream \"\(other.name)\" and this view from \"\(root.name)\": "
-                    + "joining views of two streams is not supported yet; known: views of the same stream, and lookup: of a table")
+        let name = key.map(\.name).joined(separator: ", ")
+        guard on.map(\.text) == key.map(\.name) else {
+            reader.refuse(viewItem, "on: must be the key of both views, \(name)")
             return nil
         }
-        guard on.map(\.text) == key else {
-            reader.refuse(viewItem, "on: must be the key of both views, \(key.joined(separator: ", "))")
-            return nil
+        if other != root {
+            guard case .stream = other else {
+                reader.refuse(
+                    viewItem, "\"\(view)\" comes from the table \"\(other.name)\"; a view of a table cannot be joined, lookup: can")
+                return nil
+            }
+            guard let otherKey = views.schemas[view]?.key else { return nil }
+            guard otherKey.map(\.name) == key.map(\.name), otherKey.map(\.type) == key.map(\.type) else {
+                let found = otherKey.map { "\($0.name) (\($0.type.rawValue))" }.joined(separator: ", ")
+                let own = key.map { "\($0.name) (\($0.type.rawValue))" }.joined(separator: ", ")
+                reader.refuse(viewItem, "\"\(view)\" has the key \(found) and this view \(own): views of two streams need the same key")
+                return nil
+            }
+            if let chained = views.joinOfOtherStream(under: view) {
+                reader.refuse(
+                    viewItem,
+                    "\"\(view)\" rests on a join of another stream's view \"\(chained)\": joins from stream to stream do not follow each other"
+                )
+                return nil
+            }
         }
         return ViewDefinition.Join(view: view, within: within)
     }

@@ -27,7 +27,7 @@ extension ViewResolution {
         }
         for section in section.joins {
             let prefix = LookupTable.prefix(section.view)
-            if let join = section.resolve(roots, root: root, key: input.key.map(\.name), declared: declared, &reader),
+            if let join = section.resolve(self, root: root, key: input.key, declared: declared, &reader),
                 let schema = schemas[join.view]
             {
                 beside.joins.append(join)
@@ -39,6 +39,18 @@ extension ViewResolution {
         }
         refuseClashes(section, beside.columns, with: input.columns, &reader)
         return beside
+    }
+
+    /// A view of another stream that a view, or one that it rests on, joins.
+    func joinOfOtherStream(under name: String) -> String? {
+        var waiting = [name], seen: Set<String> = []
+        while let next = waiting.popLast() {
+            guard seen.insert(next).inserted, let view = definitions.first(where: { $0.name == next }) else { continue }
+            if let join = view.joins.first(where: { roots[$0.view] != roots[name] }) { return join.view }
+            if case .view(let parent) = view.from { waiting.append(parent) }
+            waiting += view.joins.map(\.view)
+        }
+        return nil
     }
 
     /// Two tables or views may have names that begin their columns alike, and the input may have such a column itself.

@@ -15,7 +15,8 @@ import Table
 /// appears when it is whole, and beside it what it was computed from. What is there already and would come out the same is not computed
 /// again, so a run that was ended goes on where it was.
 ///
-/// Windows that close by their partition need the events of all its entities: then a shard reads them all, and keeps its own rows.
+/// Windows that close by their partition, and joins across streams, go by the time of all its entities: then a shard reads the events
+/// of them all, and keeps its own rows.
 package struct Backfill: Sendable {
     package struct Summary: Sendable {
         /// Rows written, by view.
@@ -60,11 +61,15 @@ package struct Backfill: Sendable {
         for partition in 0..<(try await log.partitions(of: stream.topic)) {
             let chosen = views.views.filter { wanted.contains($0.definition.name) }
             let end = try await log.endOffset(topic: stream.topic, partition: partition)
+            var others: [String: Int64] = [:]
+            for other in views.others {
+                others[other.stream.topic] = try await log.endOffset(topic: other.stream.topic, partition: partition)
+            }
             let pieces = chosen.map { view in
                 PieceFile(
                     path: "\(directory)/\(view.definition.name)/\(partition)-\(shard)",
                     origin: .init(
-                        stream: stream.name, from: range.lowerBound, to: range.upperBound, end: end,
+                        stream: stream.name, from: range.lowerBound, to: range.upperBound, end: end, others: others,
                         columns: (hashes[view.definition.name] ?? [:]).mapValues(\.hex)))
             }
             for piece in pieces { try piece.check(shard) }
@@ -76,12 +81,12 @@ package struct Backfill: Sendable {
                 guard try piece.begin() else { continue }
                 logger.info("a piece is computed again: it was computed from something else", metadata: ["file": "\(piece.file)"])
             }
-            let isShared = views.views.contains { $0.definition.window?.closing == .partition }
+            let isShared = !views.others.isEmpty || views.views.contains { $0.definition.window?.closing == .partition }
             let piece = try Piece(views: chosen, files: pieces.map(\.file), range: range, shard: isShared ? shard : .all)
             try await Recomputation(
                 stream: stream, views: views, partition: partition, shard: isShared ? .all : shard, log: log, archive: archive,
                 logger: logger
-            ).run(until: end) { unit in try await piece.take(unit) }
+            ).run(until: end, others: others) { unit in try await piece.take(unit) }
             for (view, rows) in try await piece.close() { summary.rows[view, default: 0] += rows }
             for piece in pieces { try piece.finish() }
             summary.pieces.done += 1

@@ -56,11 +56,11 @@ package struct Parity: Sendable {
     /// - Throws: ``Difference``.
     package func check(_ served: inout ServedValues?, _ report: inout Report) async throws {
         for partition in 0..<(try await log.partitions(of: stream.topic)) {
-            let (position, rows) = try await standing(partition)
+            let (position, others, rows) = try await standing(partition)
             report.events += position
             let check = PartitionParity(views: views.views, partition: partition, rows: rows, log: log, served: served)
             try await Recomputation(stream: stream, views: views, partition: partition, log: log, archive: archive, logger: logger)
-                .run(until: position) { unit in try await check.take(unit) }
+                .run(until: position, others: others) { unit in try await check.take(unit) }
             let isStill = try await self.position(partition) == position
             try await check.finish(comparesLatest: isStill)
             served = await check.served
@@ -86,7 +86,9 @@ package struct Parity: Sendable {
     }
 
     /// How far the role has come, and which rows of the views' topics count at that moment.
-    private func standing(_ partition: Int) async throws -> (position: Int64, rows: [Range<Int64>]) {
+    private func standing(_ partition: Int) async throws -> (
+        position: Int64, others: [String: Int64], rows: [Range<Int64>]
+    ) {
         while true {
             let saved = try await log.savedState(group: FeatureWorker.group(stream), partition: partition)
             var engine = try FeatureEngine(stream: stream, views: views)
@@ -94,6 +96,7 @@ package struct Parity: Sendable {
             try engine.restore(saved.entries)
             guard try Rebuild(saved) == nil else { throw Rebuilding(stream: stream.name) }
             let before = saved.position(topic: stream.topic, partition: partition)
+            let others = views.others.map { ($0.stream.topic, saved.position(topic: $0.stream.topic, partition: partition)) }
             var rows: [Range<Int64>] = []
             for view in views.views {
                 var generations = Generations(of: view.definition, log: log)
@@ -101,7 +104,9 @@ package struct Parity: Sendable {
                 rows.append(first..<max(first, try await log.endOffset(topic: view.definition.topic, partition: partition)))
             }
             // Both move together, or neither did.
-            if try await position(partition) == before { return (before, rows) }
+            if try await position(partition) == before {
+                return (before, Dictionary(others, uniquingKeysWith: { $1 }), rows)
+            }
         }
     }
 }
@@ -118,16 +123,30 @@ struct Recomputation {
 
     private static let batchRecords = 10_000
 
-    /// - Parameter show: Called with what the worker would have written, unit by unit.
-    func run(until end: Int64, _ show: @escaping @Sendable (LogUnit) async throws -> Void) async throws {
-        let history = EventHistory(stream: stream, partition: partition, shard: shard, log: log, archive: archive)
+    /// - Parameters:
+    ///   - end: One past the last offset of the stream that is read.
+    ///   - others: The same of the streams whose views are joined, by topic.
+    ///   - show: Called with what the worker would have written, unit by unit.
+    func run(
+        until end: Int64, others: [String: Int64], _ show: @escaping @Sendable (LogUnit) async throws -> Void
+    ) async throws {
+        var inputs = [
+            stream.topic: RehearsalLog.Input(
+                history: EventHistory(stream: stream, partition: partition, shard: shard, log: log, archive: archive), end: end,
+                ends: [])
+        ]
+        for other in views.others.map(\.stream) {
+            let history = EventHistory(stream: other, partition: partition, shard: shard, log: log, archive: archive?.of(other))
+            let ends = try await log.endOffsets(topic: other.topic)
+            inputs[other.topic] = .init(history: history, end: others[other.topic] ?? 0, ends: ends)
+        }
         // Its warnings were given when the events first came.
         var quiet = logger
         quiet.logLevel = .critical
         let worker = try FeatureWorker(
             .init(
                 stream: stream, views: views, partition: partition, projectHash: ContentHash(of: ""), batchRecords: Self.batchRecords),
-            log: RehearsalLog(history: history, end: end, show: show), logger: quiet)
+            log: RehearsalLog(inputs, show: show), logger: quiet)
         try await worker.open()
         while try await worker.step() > 0 {}
     }

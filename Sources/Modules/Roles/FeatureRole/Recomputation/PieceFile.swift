@@ -12,6 +12,8 @@ struct PieceFile {
         let to: Int64
         /// One past the last offset of the events.
         let end: Int64
+        /// The same of the streams whose views are joined, by topic.
+        let others: [String: Int64]
         /// Definition hashes of the view's columns.
         let columns: [String: String]
     }

@@ -1,29 +1,36 @@
 import Domain
 import EventLog
 
-/// A log in which a worker computes everything once more and writes nothing: it reads the history of a stream, and what it would
+/// A log in which a worker computes everything once more and writes nothing: it reads the history of streams, and what it would
 /// have written is shown to somebody instead.
 final class RehearsalLog: EventLog {
-    private let history: EventHistory
-    private let end: Int64
+    /// The history of a stream's partition, and one past the last offset that is read.
+    struct Input: Sendable {
+        let history: EventHistory
+        let end: Int64
+        /// The ends of all partitions of the topic.
+        let ends: [Int64]
+    }
+
+    private let inputs: [String: Input]
     private let show: @Sendable (LogUnit) async throws -> Void
 
     /// - Parameters:
-    ///   - end: One past the last offset of the stream's partition that is read.
+    ///   - inputs: By topic.
     ///   - show: Called with every unit, in order.
-    init(history: EventHistory, end: Int64, show: @escaping @Sendable (LogUnit) async throws -> Void) {
-        self.history = history
-        self.end = end
+    init(_ inputs: [String: Input], show: @escaping @Sendable (LogUnit) async throws -> Void) {
+        self.inputs = inputs
         self.show = show
     }
 
     func read(topic: String, partition: Int, from: Int64, limit: Int) async throws -> RecordBatch {
-        try await history.next(from: from, end: end, limit: limit)
+        guard let input = inputs[topic] else { throw EventLogError(.unknownTopic(topic), during: "read") }
+        return try await input.history.next(from: from, end: input.end, limit: limit)
     }
 
     func commit(_ unit: LogUnit) async throws { try await show(unit) }
-    func endOffset(topic: String, partition: Int) async throws -> Int64 { end }
-    func endOffsets(topic: String) async throws -> [Int64] { [end] }
+    func endOffset(topic: String, partition: Int) async throws -> Int64 { inputs[topic]?.end ?? 0 }
+    func endOffsets(topic: String) async throws -> [Int64] { inputs[topic]?.ends ?? [] }
     func savedState(group: String, partition: Int) async throws -> SavedState { SavedState(entries: [], positions: []) }
     func committed(group: String, topic: String, partition: Int) async throws -> Int64 { 0 }
     func partitions(of topic: String) async throws -> Int { StreamTopics.partitions }
