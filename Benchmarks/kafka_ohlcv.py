@@ -38,7 +38,8 @@ views:
     columns: {open: first(price), high: max(price), low: min(price), close: last(price), volume: sum(quantity)}
 """
 # What the mock brokers must have beforehand: they create nothing on request.
-TOPICS = ["trades", "trades.dead", "trades.late", "candles", "candles.latest", "predictions", "features.trades.changelog"]
+TOPICS = ["trades", "trades.dead", "trades.late", "candles", "candles.latest", "candles.generations", "predictions",
+          "features.trades.changelog"]
 
 
 @contextlib.contextmanager

@@ -13,8 +13,9 @@ from kafka_mock import PARTITIONS, MockCluster, Reader
 from test_kafka import ENVIRONMENT
 
 TOPICS = [
-    "trades", "trades.dead", "trades.late", "candles", "candles.latest", "technical_indicators", "technical_indicators.latest",
-    "technical_indicators.quarantine", "predictions", "features.trades.changelog"]
+    "trades", "trades.dead", "trades.late", "candles", "candles.latest", "candles.generations", "technical_indicators",
+    "technical_indicators.latest", "technical_indicators.generations", "technical_indicators.quarantine", "predictions",
+    "features.trades.changelog"]
 
 
 @pytest.fixture

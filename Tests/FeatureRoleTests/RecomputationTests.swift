@@ -239,6 +239,32 @@ private final class Forgetful: EventLog {
         }
     }
 
+    @Test func `events that the log removed before they were archived are told, and the archive is not taken for whole`() async throws {
+        try await Fixture.with { fixture in
+            let told = Mutex<[Int: Range<Int64>]>([:])
+            let log = Forgetful(log: fixture.log, first: 20)
+            let archive = EventArchive(stream: fixture.stream, log: log, store: fixture.store) { partition, offsets in
+                told.withLock { $0[partition] = offsets }
+            }
+            _ = try await archive.archive(minRecords: 1)
+            let ends = try await fixture.log.endOffsets(topic: "clicks")
+            let busy = ends.indices.filter { ends[$0] > 20 }
+            #expect(busy.count > 1 && told.withLock { $0 } == Dictionary(uniqueKeysWithValues: busy.map { ($0, 0..<20) }))
+            // Once only, and what comes is archived.
+            told.withLock { $0 = [:] }
+            try await fixture.log.append(fixture.events(70, from: 300), to: "clicks")
+            #expect(try await archive.archive(minRecords: 1) == 70 && told.withLock { $0.isEmpty })
+            for partition in busy {
+                #expect(try await archive.gaps(partition: partition) == [0..<20])
+                let history = EventHistory(stream: fixture.stream, partition: partition, log: log, archive: archive)
+                let missing = EventHistory.Error.incomplete(topic: "clicks", partition: partition, from: 0, to: 20)
+                await #expect(throws: missing) { try await history.check(until: 30) }
+                await #expect(throws: missing) { _ = try await history.next(from: 0, end: 30, limit: 10) }
+                #expect(try await history.next(from: 20, end: 30, limit: 10).isEmpty == false)
+            }
+        }
+    }
+
     @Test func `what the log drops while it is read comes from the archive too, or is said to be lost`() async throws {
         try await Fixture.with { fixture in
             let rows = try await fixture.rows().count

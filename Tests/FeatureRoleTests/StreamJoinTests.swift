@@ -192,6 +192,39 @@ private struct Fixture {
         }
     }
 
+    @Test func `two processes that take partitions from each other compute what one does`() async throws {
+        let expected = try await expected()
+        try await Fixture.with { fixture in
+            let clicks = Fixture.clicks + Fixture.ends(Fixture.users), rates = Fixture.rates + Fixture.ends(Fixture.rated)
+            let compiled = try Fixture.definitions(), places = compiled.count * StreamTopics.partitions
+            let processes = [try fixture.workers(batch: 31), try fixture.workers(batch: 47)]
+            #expect(Set(clicks.map { Murmur2.partition(of: $0.key ?? [], among: StreamTopics.partitions) }).count > 2)
+            for round in 0..<40 {
+                func part(_ all: [Record]) -> [Record] { Array(all[min(round, 30) * all.count / 30..<min(round + 1, 30) * all.count / 30]) }
+                try await fixture.log.append(part(clicks), to: "clicks")
+                try await fixture.log.append(part(rates), to: "rates")
+                for place in 0..<places {
+                    let topic = compiled[place / StreamTopics.partitions].stream.topic, partition = place % StreamTopics.partitions
+                    let taker = (place + round / 3) % 2
+                    let lease = try await fixture.log.acquire(
+                        group: "features/\(topic)", topic: topic, partition: partition, owner: "\(taker)", now: Int64(round) * 10,
+                        timeToLive: 5)
+                    await processes[1 - taker][place].hold(nil)
+                    #expect(lease != nil)
+                    await processes[taker][place].hold(lease)
+                    if round < 31 {
+                        try await processes[taker][place].open()
+                        _ = try await processes[taker][place].step()
+                    }
+                }
+            }
+            for place in 0..<places {
+                for process in processes where await process[place].lease != nil { _ = try await process[place].drain() }
+            }
+            #expect(try await fixture.all() == expected)
+        }
+    }
+
     @Test func `parity, a backfill and a rebuild compute the same`() async throws {
         let other = try await expected(period: 4)
         try await Fixture.with { fixture in
@@ -231,8 +264,17 @@ private struct Fixture {
         let worker = try FeatureWorker(
             .init(stream: stream, views: views, partition: 0, projectHash: ContentHash(of: "p"), batchRecords: 10), log: log,
             logger: Logger(label: "test"))
-        await #expect(throws: PartitionsDiffer(stream: "clicks", partitions: 4, other: "rates", otherPartitions: 3)) {
-            try await worker.open()
+        let differ = PartitionsDiffer(stream: "clicks", partitions: 4, other: "rates", otherPartitions: 3)
+        await #expect(throws: differ) { try await worker.open() }
+        let logger = Logger(label: "test")
+        await #expect(throws: differ) {
+            var served: ServedValues?, report = Parity.Report()
+            try await Parity(stream: stream, views: views, log: log, archive: nil, logger: logger).check(&served, &report)
         }
+        await #expect(throws: differ) {
+            _ = try await Backfill(stream: stream, views: views, log: log, archive: nil, logger: logger)
+                .run(["moves"], in: 0..<1, shard: .all, directory: directory + "/out")
+        }
+        #expect(!FileManager.default.fileExists(atPath: directory + "/out"))
     }
 }

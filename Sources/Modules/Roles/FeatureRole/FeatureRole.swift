@@ -3,6 +3,7 @@ package import EventLog
 import FeatureStore
 package import Features
 package import Logging
+import Metrics
 package import ObjectStore
 import ServiceLifecycle
 package import Settings
@@ -52,7 +53,22 @@ package struct FeatureRole: Service {
                     metadata: ["view": "\(view.definition.name)", "place": "\(place)", "reason": "\(reason)"])
             }
         }
-        eventArchives = settings.archiveEvents ? compiled.map { EventArchive(stream: $0.stream, log: log, store: store) } : []
+        eventArchives = settings.archiveEvents ? compiled.map { Self.archive(of: $0.stream, log, store, logger) } : []
+    }
+
+    private static func archive(
+        of stream: StreamDefinition, _ log: any EventLog, _ store: ObjectStore, _ logger: Logger
+    ) -> EventArchive {
+        EventArchive(stream: stream, log: log, store: store) { partition, offsets in
+            let dimensions = [("stream", stream.name), ("partition", "\(partition)")]
+            Counter(label: "mlops_features_events_removed_unarchived_total", dimensions: dimensions).increment(by: offsets.count)
+            logger.error(
+                "events were removed before they were archived: raise the topic's retention",
+                metadata: [
+                    "topic": "\(stream.topic)", "partition": "\(partition)", "from": "\(offsets.lowerBound)",
+                    "to": "\(offsets.upperBound - 1)",
+                ])
+        }
     }
 
     package func run() async throws {

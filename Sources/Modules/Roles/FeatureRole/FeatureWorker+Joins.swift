@@ -30,20 +30,20 @@ package struct PartitionsDiffer: Error, Equatable, CustomStringConvertible {
         "views of \"\(stream)\" join views of \"\(other)\", but the topics have \(partitions) and \(otherPartitions) partitions: "
             + "give both as many"
     }
+
+    /// - Throws: ``PartitionsDiffer``.
+    static func check(_ stream: StreamDefinition, _ views: CompiledViews, _ log: any EventLog) async throws {
+        for other in views.others.map(\.stream) {
+            let own = try await log.partitions(of: stream.topic), found = try await log.partitions(of: other.topic)
+            guard own == found else {
+                throw PartitionsDiffer(stream: stream.name, partitions: own, other: other.name, otherPartitions: found)
+            }
+        }
+    }
 }
 
 /// Taking records of several streams in the one order that follows from what they say: see ``StreamMerge``.
 extension FeatureWorker {
-    func checkPartitions() async throws {
-        for other in plan.views.others {
-            let own = try await log.partitions(of: plan.stream.topic), found = try await log.partitions(of: other.stream.topic)
-            guard own == found else {
-                throw PartitionsDiffer(
-                    stream: plan.stream.name, partitions: own, other: other.stream.name, otherPartitions: found)
-            }
-        }
-    }
-
     /// - Parameter saved: Where to go on; `nil` for the beginning.
     func openOthers(_ saved: SavedState?) {
         others = plan.views.others.map { other in

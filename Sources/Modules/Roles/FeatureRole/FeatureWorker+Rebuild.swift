@@ -10,10 +10,18 @@ import Logging
 /// unit by unit, and may be stopped anywhere; and it ends with one unit from which on the new rows count and the old ones do not.
 /// What was refused, and what was late, is not told again.
 extension FeatureWorker {
-    func begin(_ rebuild: Rebuild, giving saved: SavedState, because error: EngineState.Error) async throws {
-        let history = EventHistory(stream: plan.stream, partition: plan.partition, log: log, archive: archive)
-        // Nothing is given up unless the past can be read.
-        _ = try await history.next(from: 0, end: rebuild.until, limit: 1)
+    /// Nothing is given up unless the past can be read.
+    /// - Throws: ``EventHistory/Error``.
+    func checkHistory(_ rebuild: Rebuild) async throws {
+        try await EventHistory(stream: plan.stream, partition: plan.partition, log: log, archive: archive).check(until: rebuild.until)
+        for other in plan.views.others.map(\.stream) {
+            let end = try await log.endOffset(topic: other.topic, partition: plan.partition)
+            try await EventHistory(stream: other, partition: plan.partition, log: log, archive: archive?.of(other)).check(until: end)
+        }
+    }
+
+    /// - Parameter lease: Under which the state was read.
+    func begin(_ rebuild: Rebuild, giving saved: SavedState, because error: EngineState.Error, _ lease: Lease?) async throws {
         logger.notice(
             "every row is computed again",
             metadata: [
@@ -37,6 +45,8 @@ extension FeatureWorker {
     func finish(_ rebuild: Rebuild, _ lease: Lease?) async throws {
         let saved = try await log.savedState(group: group, partition: plan.partition)
         guard lease == self.lease else { return }
+        // It is done already, or others have begun another one: what is saved says how to go on.
+        guard try Rebuild(saved) == rebuild else { return isOpen = false }
         var unit = LogUnit(group: group, partition: plan.partition, lease: lease)
         for view in plan.views.views {
             let rows = try StagedRow.records(of: view.definition.name, in: saved)
@@ -51,6 +61,7 @@ extension FeatureWorker {
         unit.offsets += otherPositions
         try await log.commit(unit)
         self.rebuild = nil
+        history = nil
         logger.notice(
             "every row has been computed again", metadata: ["stream": "\(plan.stream.name)", "partition": "\(plan.partition)"])
     }

@@ -43,14 +43,14 @@ package actor FeatureWorker {
     var position: Int64 = 0
     /// The rebuild under way.
     var rebuild: Rebuild?
-    private var history: EventHistory?
+    var history: EventHistory?
     /// Per other stream that is joined, what has been read of it.
     var others: [OtherInput] = []
     /// Whether the last step found that another stream has to say more first.
     var isWaiting = false
     /// When the newest event of the batch was ingested, by the headers; `nil` when none says so.
     var ingestedAt: Int64?
-    private var isOpen = false
+    var isOpen = false
     package private(set) var lease: Lease?
     /// Whether others may go on with the partition too, so that nothing is written without a lease.
     private var isShared = false
@@ -78,14 +78,18 @@ package actor FeatureWorker {
     func rowHeaders(of view: Int) -> [Record.Header] { headers + [marks[view]] }
 
     /// Puts the saved state back.
-    /// - Throws: ``EngineState/Error`` when it does not fit the project, and rows are not to be computed again.
-    package func open() async throws {
+    ///
+    /// - Parameter begins: Whether a rebuild that is due begins. Without, it is found out whether it could: so nothing is given up
+    ///   in one partition before the others have been looked at.
+    /// - Throws: ``EngineState/Error`` when it does not fit the project, and rows are not to be computed again;
+    ///   ``EventHistory/Error`` when they are, and events are missing.
+    package func open(begins: Bool = true) async throws {
         guard !isOpen, lease != nil || !isShared else { return }
         let lease = lease
+        try await PartitionsDiffer.check(plan.stream, plan.views, log)
         let saved = try await log.savedState(group: group, partition: plan.partition)
         // What was read under another lease may be old; the next drain reads it again.
         guard lease == self.lease else { return }
-        try await checkPartitions()
         engine = try FeatureEngine(stream: plan.stream, views: plan.views)
         openOthers(saved)
         do {
@@ -94,7 +98,11 @@ package actor FeatureWorker {
             rebuild = try Rebuild(saved)
         } catch let error as EngineState.Error {
             guard plan.rebuilds else { throw error }
-            try await begin(Rebuild(over: saved, of: plan), giving: saved, because: error)
+            let rebuild = Rebuild(over: saved, of: plan)
+            try await checkHistory(rebuild)
+            guard begins else { return }
+            try await begin(rebuild, giving: saved, because: error, lease)
+            guard lease == self.lease else { return }
         }
         history = rebuild == nil ? nil : EventHistory(stream: plan.stream, partition: plan.partition, log: log, archive: archive)
         isOpen = true
@@ -133,8 +141,11 @@ package actor FeatureWorker {
         // The lease under which the state was read fences the unit, whatever comes while this waits for records.
         let lease = lease
         if let rebuild, position >= rebuild.until {
-            try await finish(rebuild, lease)
-            history = nil
+            // Whether it has been written is not known after an error, so the state is read again.
+            do { try await finish(rebuild, lease) } catch {
+                isOpen = false
+                throw error
+            }
             return 0
         }
         isWaiting = false

@@ -78,11 +78,14 @@ package actor StreamFeatures {
     package func drain() async throws -> Int {
         var held: [FeatureWorker] = []
         for slot in slots where await slot.worker.lease != nil { held.append(slot.worker) }
-        // All of them first: a partition whose definitions do not fit is told before others have gone on, and a rebuild has begun
-        // everywhere before it goes on anywhere, so that whoever continues it need not be asked to.
-        _ = try await Self.each(held) { worker in
-            try await worker.open()
-            return 0
+        // All of them first: a partition whose definitions do not fit, or whose events are missing, is told before others have gone on
+        // or given anything up, and a rebuild has begun everywhere before it goes on anywhere, so that whoever continues it need not be
+        // asked to.
+        for begins in [false, true] {
+            _ = try await Self.each(held) { worker in
+                try await worker.open(begins: begins)
+                return 0
+            }
         }
         return try await Self.each(held) { try await $0.drain() }
     }

@@ -10,16 +10,23 @@ import Table
 ///
 /// A file is named `events/<topic>/day=<YYYY-MM-DD>/<partition>-<first>-<last>.parquet` by the offsets it covers. Its rows are
 /// records as they were: key, value, time, and what their headers say about time; ticks are among them, and releases of rows that were
-/// held back. Records that the stream refuses are left out: they change nothing.
+/// held back. Records that the stream refuses are left out: they change nothing. Those that the log had removed before they could be
+/// archived are noted, so that nobody takes the archive for whole.
 package struct EventArchive: Sendable {
     package let stream: StreamDefinition
     private let log: any EventLog
     private let store: ObjectStore
+    private let missed: @Sendable (_ partition: Int, _ offsets: Range<Int64>) -> Void
 
-    package init(stream: StreamDefinition, log: any EventLog, store: ObjectStore) {
+    /// - Parameter missed: Called with records that the log had removed before they were archived.
+    package init(
+        stream: StreamDefinition, log: any EventLog, store: ObjectStore,
+        missed: @escaping @Sendable (_ partition: Int, _ offsets: Range<Int64>) -> Void = { _, _ in }
+    ) {
         self.stream = stream
         self.log = log
         self.store = store
+        self.missed = missed
     }
 
     /// The archive of another stream, in the same places.
@@ -42,10 +49,44 @@ package struct EventArchive: Sendable {
             let batch = try await log.read(topic: stream.topic, partition: partition, from: from, limit: Self.fileRecords)
             guard batch.nextOffset > from else { return total }
             try await write(try accepted(batch), partition: partition)
+            let gap = try await removed(before: batch, from: from)
             try await log.commit(
-                LogUnit(group: Self.group, offsets: [.init(topic: stream.topic, partition: partition, next: batch.nextOffset)]))
+                LogUnit(
+                    group: Self.group, state: gap.map { [note($0, partition)] } ?? [],
+                    offsets: [.init(topic: stream.topic, partition: partition, next: batch.nextOffset)]))
+            if let gap { missed(partition, gap) }
             total += batch.count
         }
+    }
+
+    // MARK: Gaps
+
+    /// The records behind `from` that the log no longer had when the batch was read.
+    private func removed(before batch: RecordBatch, from: Int64) async throws -> Range<Int64>? {
+        var first = batch.nextOffset
+        try batch.forEach { first = min(first, $0.offset) }
+        guard first > from else { return nil }
+        // What else the log passes over are marks of transactions.
+        let removed = min(first, try await log.firstOffset(topic: stream.topic, partition: batch.partition))
+        return removed > from ? from..<removed : nil
+    }
+
+    /// One entry a gap, in one namespace for all partitions.
+    private func note(_ gap: Range<Int64>, _ partition: Int) -> LogUnit.StateChange {
+        let key = JSONText.array([.string("gap"), .string(stream.topic), .int(Int64(partition)), .int(gap.lowerBound)])
+        return .init(key: key, value: Array(String(gap.upperBound).utf8))
+    }
+
+    /// What is missing in the archive of a partition, because the log had removed it first; ascending.
+    package func gaps(partition: Int) async throws -> [Range<Int64>] {
+        let saved = try await log.savedState(group: Self.group, partition: 0)
+        let lead = JSONText.array([.string("gap"), .string(stream.topic), .int(Int64(partition))]).dropLast() + [UInt8(ascii: ",")]
+        return saved.entries.compactMap { key, value in
+            guard key.starts(with: lead), let first = Int64(String(decoding: key.dropFirst(lead.count).dropLast(), as: UTF8.self)),
+                let end = Int64(String(decoding: value, as: UTF8.self)), first < end
+            else { return nil }
+            return first..<end
+        }.sorted { $0.lowerBound < $1.lowerBound }
     }
 
     package func archive(minRecords: Int) async throws -> Int {

@@ -57,6 +57,7 @@ package struct Backfill: Sendable {
         _ wanted: [String], in range: Range<EventTime.Milliseconds>, shard: EventHistory.Shard, directory: String
     ) async throws -> Summary {
         var summary = Summary()
+        try await PartitionsDiffer.check(stream, views, log)
         let hashes = views.hashes
         for partition in 0..<(try await log.partitions(of: stream.topic)) {
             let chosen = views.views.filter { wanted.contains($0.definition.name) }

@@ -50,6 +50,8 @@ package actor EventHistory {
     private var removedUntil: Int64 = 0
     /// Up to where ``files`` are known to hold all that the archive has taken.
     private var archivedUntil: Int64 = 0
+    /// What the log had removed before the archive could take it.
+    private var gaps: [Range<Int64>] = []
 
     package init(stream: StreamDefinition, partition: Int, shard: Shard = .all, log: any EventLog, archive: EventArchive?) {
         self.stream = stream
@@ -57,6 +59,16 @@ package actor EventHistory {
         self.shard = shard
         self.log = log
         self.archive = archive
+    }
+
+    /// Finds out whether all events before `end` are there.
+    /// - Throws: ``Error/incomplete(topic:partition:from:to:)`` with the first that are not.
+    func check(until end: Int64) async throws {
+        let removed = min(try await log.firstOffset(topic: stream.topic, partition: partition), end)
+        guard removed > 0 else { return }
+        let archived = min(try await archive?.position(partition: partition) ?? 0, removed)
+        let gap = try await archive?.gaps(partition: partition).first { $0.lowerBound < removed } ?? archived..<removed
+        if !gap.isEmpty { throw Error.incomplete(topic: stream.topic, partition: partition, from: gap.lowerBound, to: gap.upperBound) }
     }
 
     /// The next records from `from` on and before `end`, about `limit` of them; none when there is none left.
@@ -96,11 +108,13 @@ package actor EventHistory {
             // In this order: of what lies before the position all files are there, of what lies behind it perhaps some.
             archivedUntil = try await archive.position(partition: partition)
             files = (try await archive.files()[partition] ?? []).sorted { ($0.first, $0.last) < ($1.first, $1.last) }
+            gaps = try await archive.gaps(partition: partition)
         }
         guard from < archivedUntil else { throw missing }
         let end = min(end, archivedUntil)
         let overlapping = files.filter { $0.last >= from && $0.first < end }
         guard let next = overlapping.first else {
+            try checkGaps(from..<end)
             return RecordBatch(topic: stream.topic, partition: partition, records: [], nextOffset: end)
         }
         // A batch that spans days became a file a day, whose offsets interleave: they are read together, and what two files have
@@ -110,6 +124,7 @@ package actor EventHistory {
             group.append(file)
             reach = max(reach, file.last)
         }
+        try checkGaps(from..<min(end, reach + 1))
         var records: [Int64: Record] = [:]
         for file in group {
             for stored in try await archive.records(of: file) where stored.offset >= from && stored.offset < end {
@@ -120,6 +135,11 @@ package actor EventHistory {
         return RecordBatch(
             topic: stream.topic, partition: partition, records: kept.map { (offset: $0.key, record: $0.value) },
             nextOffset: min(end, reach + 1))
+    }
+
+    private func checkGaps(_ offsets: Range<Int64>) throws {
+        guard let gap = gaps.first(where: { $0.overlaps(offsets) }) else { return }
+        throw Error.incomplete(topic: stream.topic, partition: partition, from: gap.lowerBound, to: gap.upperBound)
     }
 
     private func cut(_ batch: RecordBatch, _ end: Int64) throws -> RecordBatch {

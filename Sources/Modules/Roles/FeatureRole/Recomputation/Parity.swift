@@ -55,6 +55,7 @@ package struct Parity: Sendable {
     ///   - report: What was equal, added to.
     /// - Throws: ``Difference``.
     package func check(_ served: inout ServedValues?, _ report: inout Report) async throws {
+        try await PartitionsDiffer.check(stream, views, log)
         for partition in 0..<(try await log.partitions(of: stream.topic)) {
             let (position, others, rows) = try await standing(partition)
             report.events += position
