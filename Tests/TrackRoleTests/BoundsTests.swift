@@ -25,7 +25,38 @@ import Web
             "/api/2.0/mlflow-artifacts/artifacts/1/x", "/ajax-api/2.0/mlflow-artifacts/artifacts/1/x?y=z",
             "/ajax-api/2.0/mlflow/upload-artifact?run_id=1&path=x",
         ] { #expect(limits(.put, path) == HTTPLimits(maxBodyBytes: 1 << 40, timeout: nil)) }
-        #expect(limits(.post, "/api/2.0/mlflow/runs/log-inputs").maxBodyBytes == 32 << 20)
+    }
+
+    @Test(arguments: [
+        ("runs/log-inputs", true), ("runs/log-batch", true), ("logged-models", true), ("logged-models/m-1/params", true),
+        ("registered-models/create", true), ("model-versions/create", true), ("traces", true), ("runs/create", false),
+        ("runs/search", false), ("runs/log-metric", false), ("runs/search?x=/runs/log-batch", false), ("logged-models/search", false),
+    ])
+    func `what the protocol lets grow may be large, nothing else`(route: String, isLarge: Bool) {
+        for prefix in Route.prefixes {
+            let most = limits(.post, "\(prefix)/2.0/mlflow/\(route)").maxBodyBytes
+            #expect(most == (isLarge ? 64 << 20 : TrackRouter.maxJSONBytes))
+        }
+    }
+
+    @Test func `a batch of a megabyte goes in, and of a larger one its client learns the limit`() async throws {
+        try await TrackServer.with { (server: TrackServer) async throws in
+            let run = try await server.client.createRun(experiment: "0", name: "r", startTime: 1).info.id
+            func batch(_ count: Int, _ length: Int) -> String {
+                let value = String(repeating: "é", count: length)
+                let tags = (0..<count).map { #"{"key":"t\#($0)","value":"\#(value)"}"# }.joined(separator: ",")
+                return #"{"run_id":"\#(run)","tags":[\#(tags)]}"#
+            }
+            #expect(batch(62, 8_000).utf8.count > 990_000)
+            #expect(await server.api(.post, "runs/log-batch", batch(62, 8_000)).status == 200)
+            let run62 = await server.api(.get, "runs/get", query: [("run_id", run)])
+            #expect(run62.json?["run"]?["data"]?["tags"]?.array?.count == 63)
+            for (count, length) in [(100, 8_000), (100, 30_000)] {
+                let refused = await server.api(.post, "runs/log-batch", batch(count, length))
+                #expect(refused == .refused(400, "INVALID_PARAMETER_VALUE"))
+                #expect(refused.json?["message"]?.string?.contains("at most 1000000 bytes") == true)
+            }
+        }
     }
 
     @Test func `a body of a great many values is refused before they are held`() async throws {

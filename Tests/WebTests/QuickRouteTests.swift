@@ -21,11 +21,14 @@ import Testing
             for _ in 0..<20 { await Task.yield() }
             return Response.text("slow")
         }
-        let echo = QuickRoute(.post, "/echo") { body in
-            .init(ByteBuffer(string: "<\(String(buffer: body))>"), status: body.readableBytes == 0 ? .badRequest : .ok)
+        router.post("/echo") { request, _ in Response.text("later \(String(buffer: try await request.body.collect(upTo: limit)))") }
+        let echo = QuickRoute(.post, "/echo") { _, body in
+            let text = String(buffer: body)
+            return text.hasPrefix("wait") ? nil : .init(ByteBuffer(string: "<\(text)>"), status: text.isEmpty ? .badRequest : .ok)
         }
+        let get = QuickRoute(.get, "/get") { request, body in .init(ByteBuffer(string: "<\(request.path ?? "")\(body.readableBytes)>")) }
         let host = HTTPHost(
-            role: "test", port: 0, responder: router.buildResponder(), quick: [echo], limits: { _ in HTTPLimits(maxBodyBytes: limit) },
+            role: "test", port: 0, responder: router.buildResponder(), quick: [echo, get], limits: { _ in HTTPLimits(maxBodyBytes: limit) },
             logger: Self.quiet)
         let group = ServiceGroup(configuration: .init(services: [host], logger: Self.quiet))
         return try await withThrowingTaskGroup(of: Void.self) { tasks in
@@ -68,11 +71,26 @@ import Testing
         #expect(bodies(text) == ["200 <1>", "200 slow", "200 <2>", "200 <3>", "200 slow", "200 <4>", "200 slow"])
     }
 
+    @Test func `what would have to wait is answered by the responder, with all of it and in its turn`() async throws {
+        let long = "wait" + String(repeating: "x", count: 900)
+        let chunked = "POST /echo HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nwait\r\n0\r\n\r\n"
+        let text = try await exchange(post("1") + post("wait") + post("2") + post(long) + chunked + post("") + post("3") + last)
+        #expect(
+            bodies(text) == [
+                "200 <1>", "200 later wait", "200 <2>", "200 later \(long)", "200 later wait", "400 <>", "200 <3>", "200 slow",
+            ])
+    }
+
+    @Test func `a request without a body is answered at once as well`() async throws {
+        let get = "GET /get?a=b HTTP/1.1\r\nHost: localhost\r\n\r\n"
+        #expect(bodies(try await exchange(get + post("1") + get + last)) == ["200 </get?a=b0>", "200 <1>", "200 </get?a=b0>", "200 slow"])
+    }
+
     @Test func `a quick answer has the fields of the others`() async throws {
         let text = try await exchange(post("1", path: "/echo?x=1") + last)
         let head = try #require(text.components(separatedBy: "\r\n\r\n").first)
         let fields = Set(head.components(separatedBy: "\r\n").dropFirst().map { $0.prefix { $0 != ":" }.lowercased() })
-        #expect(fields == ["content-type", "content-length", "date", "x-content-type-options"])
+        #expect(fields == ["content-type", "content-length", "date", "x-content-type-options", "x-frame-options"])
         #expect(bodies(try await exchange(post("") + last)) == ["400 <>", "200 slow"])
     }
 

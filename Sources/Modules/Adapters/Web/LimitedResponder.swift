@@ -81,7 +81,12 @@ struct LimitedResponder: HTTPResponder {
         guard let route = quick.first(where: { $0.takes(request.head) }) else {
             return try await inner.respond(to: request, context: context)
         }
-        let answer = route.answer(try await request.buffer(upTo: limits.maxBodyBytes))
+        let body = try await request.buffer(upTo: limits.maxBodyBytes)
+        guard let answer = route.answer(request.head, body) else {
+            var request = request
+            request.body = RequestBody(buffer: body)
+            return try await inner.respond(to: request, context: context)
+        }
         return Response(
             status: answer.status, headers: [.contentType: "application/json"], body: ResponseBody(byteBuffer: answer.body))
     }

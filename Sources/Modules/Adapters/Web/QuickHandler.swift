@@ -15,6 +15,7 @@ final class QuickHandler: ChannelDuplexHandler {
 
     private struct Taken {
         let route: QuickRoute
+        let head: HTTPRequest
         let begun: ContinuousClock.Instant
         var body: ByteBuffer?
     }
@@ -31,7 +32,7 @@ final class QuickHandler: ChannelDuplexHandler {
         switch unwrapInboundIn(data) {
         case .head(let head):
             if waiting == 0, context.channel.isWritable, let route = responder.quickRoute(head) {
-                taken = Taken(route: route, begun: .now)
+                taken = Taken(route: route, head: head, begun: .now)
                 return
             }
             waiting += 1
@@ -42,8 +43,10 @@ final class QuickHandler: ChannelDuplexHandler {
         case .end:
             guard let request = taken else { break }
             taken = nil
-            answer(request, context)
-            return
+            if answer(request, context) { return }
+            waiting += 1
+            context.fireChannelRead(wrapInboundOut(.head(request.head)))
+            if let body = request.body { context.fireChannelRead(wrapInboundOut(.body(body))) }
         }
         context.fireChannelRead(data)
     }
@@ -53,18 +56,20 @@ final class QuickHandler: ChannelDuplexHandler {
         context.write(data, promise: promise)
     }
 
-    private func answer(_ request: Taken, _ context: ChannelHandlerContext) {
-        let answer = request.route.answer(request.body ?? ByteBuffer())
+    /// - Returns: Whether the route had an answer.
+    private func answer(_ request: Taken, _ context: ChannelHandlerContext) -> Bool {
+        guard let answer = request.route.answer(request.head, request.body ?? ByteBuffer()) else { return false }
         var head = HTTPResponse(status: answer.status)
         head.headerFields = [
             .contentType: "application/json", .contentLength: String(answer.body.readableBytes), .date: date.now(),
-            LimitedResponder.contentTypeOptions: "nosniff",
+            LimitedResponder.contentTypeOptions: "nosniff", LimitedResponder.frameOptions: "SAMEORIGIN",
         ]
         responder.meter.record(
             request.route.method, route: request.route.path, status: answer.status.code, duration: .now - request.begun)
         context.write(wrapOutboundOut(.head(head)), promise: nil)
         context.write(wrapOutboundOut(.body(answer.body)), promise: nil)
         context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
+        return true
     }
 }
 
@@ -73,10 +78,16 @@ extension LimitedResponder {
     func quickRoute(_ request: HTTPRequest) -> QuickRoute? {
         guard let route = quick.first(where: { $0.takes(request) }) else { return nil }
         let fields = request.headerFields
-        guard let length = fields[.contentLength].flatMap({ Int($0) }), length >= 0, length <= limits(request).maxBodyBytes,
+        guard let length = bodyLength(request), length >= 0, length <= limits(request).maxBodyBytes,
             fields[.connection] == nil || fields[.connection]?.lowercased() == "keep-alive", !fields.contains(.expect),
             RequestOrigin.refusal(request, hosts: hosts) == nil
         else { return nil }
         return route
+    }
+
+    /// As the head says it; `nil` when it does not.
+    private func bodyLength(_ request: HTTPRequest) -> Int? {
+        if let text = request.headerFields[.contentLength] { return Int(text) }
+        return request.method == .get && !request.headerFields.contains(.transferEncoding) ? 0 : nil
     }
 }

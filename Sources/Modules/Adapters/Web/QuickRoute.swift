@@ -1,7 +1,7 @@
 package import HTTPTypes
 package import NIOCore
 
-/// A path whose answers need nothing but the request's body and what is in memory.
+/// A path whose answers mostly need nothing but the request and what is at hand.
 ///
 /// Its requests are answered on the event loop of their connection, without a task and the changes of thread that come with
 /// one: for a small answer these cost more than the answer.
@@ -19,10 +19,11 @@ package struct QuickRoute: Sendable {
 
     package let method: HTTPRequest.Method
     package let path: String
-    package let answer: @Sendable (ByteBuffer) -> Answer
+    package let answer: @Sendable (HTTPRequest, ByteBuffer) -> Answer?
 
-    /// - Parameter answer: Must not wait for anything: meanwhile the loop's other connections stand still.
-    package init(_ method: HTTPRequest.Method, _ path: String, answer: @escaping @Sendable (ByteBuffer) -> Answer) {
+    /// - Parameter answer: Must not wait for anything: meanwhile the loop's other connections stand still. When it would have
+    ///   to, it gives `nil` and leaves nothing behind, and the responder answers.
+    package init(_ method: HTTPRequest.Method, _ path: String, answer: @escaping @Sendable (HTTPRequest, ByteBuffer) -> Answer?) {
         self.method = method
         self.path = path
         self.answer = answer

@@ -5,12 +5,13 @@ import Web
 
 /// The protocol's answers to errors.
 enum Failure {
-    static func answer(_ error: TrackingError) -> Response {
-        .json(
-            JSONWriter.object { writer in
-                writer.field("error_code", error.code.rawValue)
-                writer.field("message", error.message)
-            }, status: status(error.code))
+    static func answer(_ error: TrackingError) -> Response { .json(json(error), status: status(error.code)) }
+
+    static func json(_ error: TrackingError) -> [UInt8] {
+        JSONWriter.object { writer in
+            writer.field("error_code", error.code.rawValue)
+            writer.field("message", error.message)
+        }
     }
 
     static func status(_ code: TrackingError.Code) -> HTTPResponse.Status {

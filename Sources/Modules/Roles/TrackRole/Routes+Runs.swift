@@ -5,22 +5,21 @@ extension Route {
     static let maxBatchBytes = 1_000_000
 
     static let runs: [Route] = [
-        Route(.post, path: "runs/create") { service, arguments in
-            let run = try await service.store.createRun(
+        .operation(.post, path: "runs/create") { service, arguments in
+            try service.store.creatingRun(
                 experiment: arguments.optionalText("experiment_id") ?? "0", user: arguments.optionalText("user_id") ?? "",
                 name: arguments.optionalText("run_name"), startTime: arguments.optionalInt("start_time"), tags: arguments.pairs("tags"),
-                now: service.now())
-            return .message("run") { $0.run(run) }
+                now: service.now()
+            ).map { run in .message("run") { $0.run(run) } }
         },
-        Route(.get, path: "runs/get") { service, arguments in
-            let run = try await service.store.run(id: arguments.run())
-            return .message("run") { $0.run(run) }
+        .operation(.get, path: "runs/get") { service, arguments in
+            try service.store.readingRun(id: arguments.run()).map { run in .message("run") { $0.run(run) } }
         },
-        Route(.post, path: "runs/update") { service, arguments in
-            let info = try await service.store.updateRun(
+        .operation(.post, path: "runs/update") { service, arguments in
+            try service.store.updatingRun(
                 id: arguments.run(), status: runStatus(arguments), endTime: arguments.optionalInt("end_time"),
-                name: arguments.optionalText("run_name"))
-            return .message("run_info") { $0.runInfo(info) }
+                name: arguments.optionalText("run_name")
+            ).map { info in .message("run_info") { $0.runInfo(info) } }
         },
         Route(.post, path: "runs/delete") { service, arguments in
             try await service.store.setRunStage(id: arguments.text("run_id"), .deleted, now: service.now())
@@ -30,43 +29,41 @@ extension Route {
             try await service.store.setRunStage(id: arguments.text("run_id"), .active, now: service.now())
             return .empty
         },
-        Route(.post, path: "runs/search") { service, arguments in
+        .operation(.post, path: "runs/search") { service, arguments in
             var search = TrackingStore.RunSearch(experiments: try arguments.texts("experiment_ids"))
             search.filter = try arguments.optionalText("filter") ?? ""
             search.view = try arguments.view("run_view_type")
             search.order = try arguments.texts("order_by")
             search.maxResults = try Validation.maxResults(arguments.optionalInt("max_results"), default: 1_000, limit: 50_000)
             search.pageToken = try arguments.optionalText("page_token")
-            let page = try await service.store.searchRuns(search)
-            return .object { writer in
-                writer.list("runs", page.elements) { $0.run($1) }
-                writer.field("next_page_token", page.nextPageToken)
+            return try service.store.searchingRuns(search).map { page in
+                .object { writer in
+                    writer.list("runs", page.elements) { $0.run($1) }
+                    writer.field("next_page_token", page.nextPageToken)
+                }
             }
         },
-        Route(.post, path: "runs/log-metric") { service, arguments in
-            try await service.store.logMetric(run: arguments.run(), arguments.metric(), scope: Caller.current.experiments)
-            return .empty
+        .operation(.post, path: "runs/log-metric") { service, arguments in
+            try service.store.loggingMetric(run: arguments.run(), arguments.metric(), scope: Caller.current.experiments).map { .empty }
         },
-        Route(.post, path: "runs/log-parameter") { service, arguments in
+        .operation(.post, path: "runs/log-parameter") { service, arguments in
             let param = KeyValue(try arguments.optionalText("key") ?? "", try arguments.optionalText("value") ?? "")
-            try await service.store.logParam(run: arguments.run(), param)
-            return .empty
+            return try service.store.loggingParam(run: arguments.run(), param).map { .empty }
         },
-        Route(.post, path: "runs/log-batch") { service, arguments in
+        .operation(.post, path: "runs/log-batch") { service, arguments in
             guard arguments.bodySize <= maxBatchBytes else {
                 throw TrackingError(
                     .invalidParameter,
                     "Batched logging API requests must be at most \(maxBatchBytes) bytes, got a request of size \(arguments.bodySize).")
             }
             let metrics = try arguments.objects("metrics") { (metric) throws(TrackingError) in try metric.metric() }
-            try await service.store.logBatch(
+            return try service.store.loggingBatch(
                 run: arguments.text("run_id"), metrics: metrics, params: arguments.pairs("params"), tags: arguments.pairs("tags"),
-                scope: Caller.current.experiments)
-            return .empty
+                scope: Caller.current.experiments
+            ).map { .empty }
         },
-        Route(.post, path: "runs/set-tag") { service, arguments in
-            try await service.store.setTag(run: arguments.run(), arguments.tag())
-            return .empty
+        .operation(.post, path: "runs/set-tag") { service, arguments in
+            try service.store.settingTag(run: arguments.run(), arguments.tag()).map { .empty }
         },
         Route(.post, path: "runs/delete-tag") { service, arguments in
             try await service.store.deleteTag(run: arguments.text("run_id"), key: arguments.text("key"))

@@ -135,6 +135,7 @@ package struct TrackRole: Service {
         let host = HTTPHost(
             role: "track", host: host, port: port, tls: tls, hosts: hosts,
             responder: TrackRouter.build(service, guarded: guarded).buildResponder(),
+            quick: self.access == .open ? Route.quick(service) : [],
             limits: limits, failure: Failure.answer, logger: logger, address: address
         ) { [readiness, logger] place in
             do {

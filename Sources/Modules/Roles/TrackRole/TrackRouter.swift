@@ -7,13 +7,18 @@ import Web
 enum TrackRouter {
     /// The largest body of a JSON request, but for those in ``largeBodies``.
     static let maxJSONBytes = 4 << 20
-    /// Requests that the protocol's own limits let grow: the profile of one dataset may have 16 MB.
-    private static let largeBodies = ["/mlflow/runs/log-inputs", "/v1/traces"]
-    static let maxLargeBytes = 32 << 20
+    /// Requests that the protocol's own limits let grow: the profile of one dataset may have 16 MB, its quotes escaped, a hundred
+    /// tags of a model 10 MB.
+    private static let largeBodies = [
+        "/runs/log-inputs", "/v1/traces", "/runs/log-batch", "/logged-models", "/params", "/registered-models/create",
+        "/model-versions/create", "/mlflow/traces",
+    ]
+    static let maxLargeBytes = 64 << 20
     /// Values in one body: a thousand datasets with all their tags, a thousand metrics with all their fields. In memory a value
     /// is many times its text.
     private static let maxValues = 100_000
     static let artifactPath = "mlflow-artifacts/artifacts"
+    private static let artifactPrefixes = Route.prefixes.map { "\($0)/2.0/\(artifactPath)/" }
 
     static func build(_ service: TrackService, guarded: AccessGuard) -> Router<WebContext> {
         let router = Router(context: WebContext.self)
@@ -29,21 +34,21 @@ enum TrackRouter {
 
     /// A file may be large and take its time; everything else is short.
     static func limits(_ request: HTTPRequest, maxUploadBytes: Int) -> HTTPLimits {
-        let short = HTTPLimits(maxBodyBytes: maxJSONBytes, timeout: .seconds(60))
-        let whole = request.path ?? ""
-        // What clients send most, told apart without looking through it.
-        if whole.hasPrefix("/api/2.0/mlflow/"), !whole.hasPrefix("/api/2.0/mlflow/runs/log-inputs") { return short }
         if isArtifact(request) { return HTTPLimits(maxBodyBytes: maxUploadBytes, timeout: nil) }
-        return HTTPLimits(maxBodyBytes: maxBodyBytes(String(whole.prefix { $0 != "?" })), timeout: short.timeout)
+        return HTTPLimits(maxBodyBytes: maxBodyBytes(path(request)), timeout: .seconds(60))
+    }
+
+    private static func path(_ request: HTTPRequest) -> Substring {
+        Substring((request.path ?? "").utf8.prefix { $0 != UInt8(ascii: "?") })
     }
 
     /// Whether a request carries a file or asks for one.
     static func isArtifact(_ request: HTTPRequest) -> Bool {
-        let path = (request.path ?? "").prefix { $0 != "?" }
-        return Route.prefixes.contains { path.hasPrefix("\($0)/2.0/\(artifactPath)/") } || path == "/ajax-api/2.0/mlflow/upload-artifact"
+        let path = path(request)
+        return artifactPrefixes.contains { path.hasPrefix($0) } || path == "/ajax-api/2.0/mlflow/upload-artifact"
     }
 
-    private static func maxBodyBytes(_ path: String) -> Int {
+    private static func maxBodyBytes(_ path: some StringProtocol) -> Int {
         largeBodies.contains { path.hasSuffix($0) } ? maxLargeBytes : maxJSONBytes
     }
 
@@ -71,12 +76,17 @@ enum TrackRouter {
     private static func arguments(of request: Request) async throws -> Arguments {
         if request.method == .get { return Arguments(query: request.query) }
         let body = try await request.bytes(upTo: maxBodyBytes(request.uri.path))
-        guard !body.isEmpty else { return Arguments(.object([])) }
         // A form of another site can send text to a browser's routes, but not JSON.
         let isJSON = request.headers[.contentType]?.lowercased().hasPrefix("application/json") ?? false
-        guard isJSON || !request.uri.path.hasPrefix("/ajax-api/") else {
+        guard isJSON || body.isEmpty || !request.uri.path.hasPrefix("/ajax-api/") else {
             throw TrackingError(.badRequest, "Content-Type must be application/json")
         }
+        return try arguments(in: body)
+    }
+
+    /// From a body of JSON.
+    static func arguments(in body: some Collection<UInt8>) throws(TrackingError) -> Arguments {
+        guard !body.isEmpty else { return Arguments(.object([])) }
         let json: JSONValue
         do throws(JSONReader.Error) {
             json = try JSONReader.read(body, maxValues: maxValues)

@@ -10,7 +10,7 @@ struct RunQuery: Sendable {
     private let seek: SearchSeek
     /// The metric or parameter that is the whole order asked for, when there is one.
     private let term: SearchOrder?
-    /// A parameter and the one text it must have, when no order is asked for.
+    /// A parameter and the one text it must have, when no order is asked for; the filter need not say a short text again.
     private let param: (name: String, text: String)?
 
     /// What breaks every tie: the newest run first, then the lower id.
@@ -21,22 +21,31 @@ struct RunQuery: Sendable {
         self.search = search
         // An experiment that cannot exist has no runs.
         experiments = search.experiments.compactMap { Int64($0) }
-        let comparisons = try SearchFilter(search.filter)
-        filter = try TrackingStore.runGrammar.condition(comparisons)
+        var comparisons = try SearchFilter(search.filter)
         let terms = try SearchOrder.list(search.order)
         sort = try TrackingStore.runGrammar.order(terms)
         term = terms.count == 1 && Self.metrics.union(Self.params).contains(terms[0].entity ?? "") ? terms[0] : nil
-        param = terms.isEmpty ? Self.param(in: comparisons) : nil
+        let indexed = terms.isEmpty && experiments.count == 1 ? Self.param(in: comparisons) : nil
+        param = indexed
+        // The index holds a short text whole: which runs have it need not be looked at again.
+        if let indexed, indexed.text.unicodeScalars.count < TrackingSchema.paramIndexLength {
+            comparisons = SearchFilter(comparisons: comparisons.comparisons.filter { Self.param($0).map { $0 != indexed } ?? true })
+        }
+        filter = try TrackingStore.runGrammar.condition(comparisons)
         seek = try SearchSeek(
             sort.columns + Self.standard, search: [search.filter, search.view.rawValue] + search.order + [""] + search.experiments,
             token: search.pageToken)
     }
 
     private static func param(in filter: SearchFilter) -> (name: String, text: String)? {
-        for comparison in filter.comparisons where params.contains(comparison.entity ?? "") {
-            if case (.equal, .text(let text)) = (comparison.op, comparison.literal) { return (comparison.key, text) }
-        }
-        return nil
+        filter.comparisons.lazy.compactMap(param).first
+    }
+
+    private static func param(_ comparison: SearchFilter.Comparison) -> (name: String, text: String)? {
+        guard params.contains(comparison.entity ?? ""), !comparison.key.isEmpty,
+            case (.equal, .text(let text)) = (comparison.op, comparison.literal)
+        else { return nil }
+        return (comparison.key, text)
     }
 
     /// The rows of the page, `seq` first, and the token of the next.
@@ -49,7 +58,7 @@ struct RunQuery: Sendable {
         let found =
             if let term, experiments.count == 1 {
                 try inStretches(Self.stretches(term), term.key, experiments[0], condition, db)
-            } else if let param, experiments.count == 1 {
+            } else if let param {
                 try withParam(param, experiments[0], condition, db)
             } else {
                 try anyOrder(condition, db)

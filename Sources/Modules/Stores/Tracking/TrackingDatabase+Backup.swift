@@ -13,7 +13,7 @@ extension TrackingDatabase {
         try? FileManager.default.removeItem(atPath: pending)
         do {
             // One statement reads one snapshot, and writes a file without a log of its own.
-            try await pool.writeWithoutTransaction { db in try db.execute(sql: "VACUUM INTO ?", arguments: [pending]) }
+            try await withoutTransaction { db in try db.execute(sql: "VACUUM INTO ?", arguments: [pending]) }
             try FileManager.default.moveItem(atPath: pending, toPath: path)
         } catch {
             try? FileManager.default.removeItem(atPath: pending)

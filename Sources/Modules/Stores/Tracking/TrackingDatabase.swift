@@ -1,5 +1,6 @@
 import Foundation
 package import GRDB
+import Synchronization
 
 /// The one SQLite file behind runs and registry; one process owns it, everybody else asks that process over HTTP.
 package struct TrackingDatabase: Sendable {
@@ -16,6 +17,12 @@ package struct TrackingDatabase: Sendable {
 
     package let path: String
     let pool: DatabasePool
+    /// For what is answered at once.
+    let shortcut: Shortcut
+    let checkpointer: Checkpointer
+
+    /// How long a writer waits for one of another process.
+    static let busyMilliseconds: CInt = 10_000
 
     /// Opens the file, creating it when missing, and brings its schema up to date.
     ///
@@ -30,7 +37,7 @@ package struct TrackingDatabase: Sendable {
         let folder = (path as NSString).deletingLastPathComponent
         if !folder.isEmpty { try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true) }
         var configuration = Configuration()
-        configuration.busyMode = .timeout(10)
+        configuration.busyMode = .timeout(Double(busyMilliseconds) / 1_000)
         configuration.maximumReaderCount = maxReaders
         configuration.label = "tracking"
         configuration.foreignKeysEnabled = false
@@ -38,8 +45,6 @@ package struct TrackingDatabase: Sendable {
             try db.execute(sql: "PRAGMA synchronous = NORMAL")
             try db.execute(sql: "PRAGMA cache_size = -2048")
             try db.execute(sql: "PRAGMA journal_size_limit = 67108864")
-            // Writers change the same pages again and again: the longer they wait for the file, the fewer are written twice.
-            try db.execute(sql: "PRAGMA wal_autocheckpoint = 4000")
             db.add(function: SearchPattern.function())
         }
         do {
@@ -47,7 +52,10 @@ package struct TrackingDatabase: Sendable {
             // Said once it is open: the pool itself says NORMAL on its way into the write-ahead log.
             if isDurable { try await pool.writeWithoutTransaction { try $0.execute(sql: "PRAGMA synchronous = FULL") } }
             try await pool.write { try migrate($0, migrations, path: path) }
-            return TrackingDatabase(path: path, pool: pool)
+            let checkpointer = Checkpointer(path: path)
+            try await pool.writeWithoutTransaction { try checkpointer.watch($0) }
+            let shortcut = try Shortcut(path: path, configuration, isDurable: isDurable)
+            return TrackingDatabase(path: path, pool: pool, shortcut: shortcut, checkpointer: checkpointer)
         } catch {
             throw TrackingError(error)
         }
@@ -74,6 +82,8 @@ package struct TrackingDatabase: Sendable {
 
     /// One transaction: when `body` throws, nothing of it stays.
     package func write<Value: Sendable>(_ body: @escaping @Sendable (Database) throws -> Value) async throws(TrackingError) -> Value {
+        shortcut.writers.wrappingAdd(1, ordering: .sequentiallyConsistent)
+        defer { shortcut.writers.wrappingSubtract(1, ordering: .sequentiallyConsistent) }
         do { return try await pool.write(body) } catch { throw TrackingError(error) }
     }
 
@@ -81,9 +91,15 @@ package struct TrackingDatabase: Sendable {
     package func withoutTransaction<Value: Sendable>(
         _ body: @escaping @Sendable (Database) throws -> Value
     ) async throws(TrackingError) -> Value {
+        shortcut.writers.wrappingAdd(1, ordering: .sequentiallyConsistent)
+        defer { shortcut.writers.wrappingSubtract(1, ordering: .sequentiallyConsistent) }
         do { return try await pool.writeWithoutTransaction(body) } catch { throw TrackingError(error) }
     }
 
     /// Checkpoints and closes; for a clean stop.
-    package func close() throws { try pool.close() }
+    package func close() throws {
+        checkpointer.finish()
+        try shortcut.close()
+        try pool.close()
+    }
 }

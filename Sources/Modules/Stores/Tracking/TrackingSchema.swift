@@ -6,6 +6,7 @@ package enum TrackingSchema {
     package static let migrations = [
         TrackingDatabase.Migration("tracking-1", sql: first), TrackingDatabase.Migration("tracking-parents", sql: parents),
         TrackingDatabase.Migration("tracking-orders", sql: orders), TrackingDatabase.Migration("tracking-traces", sql: traces),
+        TrackingDatabase.Migration("tracking-batches", sql: MetricBatches.schema),
     ]
 
     private static let first = """

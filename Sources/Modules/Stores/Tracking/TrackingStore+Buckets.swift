@@ -7,7 +7,7 @@ extension TrackingStore {
     package func bucketedHistory(
         run id: String, key: String, steps: ClosedRange<Int64> = .min ... .max, maxPoints: Int
     ) async throws(TrackingError) -> [Metric] {
-        try await database.read { db in
+        try await readHistory { db in
             let run = try Self.runRow(id, db).seq
             guard let name = try Int64.fetchOne(db, sql: "SELECT id FROM names WHERE name = ?", arguments: [key]) else { return [] }
             let rows = "FROM metrics WHERE run = ? AND key = ? AND step BETWEEN ? AND ?"

@@ -49,7 +49,7 @@ extension TrackingStore {
             garbage.artifacts += places.compactMap { try? ArtifactPath.place(of: $0) + "/traces" }
             guard !isTrial else { return garbage }
             let gone = Self.list(runs.map { $0["seq"] })
-            for table in ["params", "tags", "metrics", "latest_metrics", "run_datasets", "run_models"] {
+            for table in ["params", "tags", "metrics", "metric_batches", "latest_metrics", "run_datasets", "run_models"] {
                 try db.execute(sql: "DELETE FROM \(table) WHERE run IN (SELECT value FROM json_each(?))", arguments: [gone])
             }
             try db.execute(sql: "DELETE FROM runs WHERE seq IN (SELECT value FROM json_each(?))", arguments: [gone])

@@ -11,7 +11,7 @@ extension TrackingStore {
         let columns = ["timestamp", "step", "value", "is_nan"].map { SortColumn($0) }
         let seek = try SearchSeek(columns, search: [id, key], token: pageToken)
         let after = seek.place == nil ? "1" : "(timestamp, step, value, is_nan) > (?, ?, ?, ?)"
-        return try await database.read { db in
+        return try await readHistory { db in
             let row = try Self.runRow(id, db)
             let found = try Row.fetchAll(
                 db.cachedStatement(
@@ -39,7 +39,7 @@ extension TrackingStore {
     package func sampledHistory(
         run id: String, key: String, steps: ClosedRange<Int64> = .min ... .max, maxPoints: Int
     ) async throws(TrackingError) -> [Metric] {
-        try await database.read { db in
+        try await readHistory { db in
             let run = try Self.runRow(id, db).seq
             guard let name = try Int64.fetchOne(db, sql: "SELECT id FROM names WHERE name = ?", arguments: [key]) else { return [] }
             let rows = "FROM metrics WHERE run = ? AND key = ? AND step BETWEEN ? AND ?"

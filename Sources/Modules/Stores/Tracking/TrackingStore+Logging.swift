@@ -12,8 +12,16 @@ extension TrackingStore {
     package func logBatch(
         run id: String, metrics: [Metric] = [], params: [KeyValue] = [], tags: [KeyValue] = [], scope: AccessScope = .all
     ) async throws(TrackingError) {
+        try await database.run(loggingBatch(run: id, metrics: metrics, params: params, tags: tags, scope: scope))
+    }
+
+    package func loggingBatch(
+        run id: String, metrics: [Metric] = [], params: [KeyValue] = [], tags: [KeyValue] = [], scope: AccessScope = .all
+    ) throws(TrackingError) -> TrackingOperation<Void> {
         let (params, tags) = try Self.checkedBatch(metrics, params, tags)
-        try await database.write { db in
+        return .write { db in
+            try MetricBatches.isRoomy(db)
+        } _: { db in
             let row = try Self.activeRun(id, db)
             try Self.require(scope, models: metrics.lazy.compactMap(\.modelID), db)
             for param in params { try Self.logParam(param, row.seq, id, db) }
@@ -29,16 +37,26 @@ extension TrackingStore {
 
     /// One metric, with errors that name the plain parameter.
     package func logMetric(run id: String, _ metric: Metric, scope: AccessScope = .all) async throws(TrackingError) {
+        try await database.run(loggingMetric(run: id, metric, scope: scope))
+    }
+
+    package func loggingMetric(
+        run id: String, _ metric: Metric, scope: AccessScope = .all
+    ) throws(TrackingError) -> TrackingOperation<Void> {
         try Validation.metric(metric)
-        try await database.write { [self] db in
+        return .write { [self] db in
             try Self.require(scope, models: CollectionOfOne(metric).lazy.compactMap(\.modelID), db)
             try logMetrics([metric], Self.activeRun(id, db), id, db)
         }
     }
 
     package func logParam(run id: String, _ param: KeyValue) async throws(TrackingError) {
+        try await database.run(loggingParam(run: id, param))
+    }
+
+    package func loggingParam(run id: String, _ param: KeyValue) throws(TrackingError) -> TrackingOperation<Void> {
         let param = try Validation.param(param)
-        try await database.write { db in try Self.logParam(param, Self.activeRun(id, db).seq, id, db) }
+        return .write { db in try Self.logParam(param, Self.activeRun(id, db).seq, id, db) }
     }
 
     /// - Returns: Parameters and tags as they are stored.
@@ -85,10 +103,15 @@ extension TrackingStore {
 
     private func logMetrics(_ metrics: [Metric], _ run: RunRow, _ id: String, _ db: Database) throws {
         guard !metrics.isEmpty else { return }
-        let rows = try MetricRows(run: run.seq, experiment: run.experiment, db)
+        var rows = try LatestRows(run: run.seq, experiment: run.experiment, db)
+        var points: [MetricPoint] = []
+        points.reserveCapacity(metrics.count)
         for metric in metrics {
-            try rows.write(metric, key: knownNameID(metric.key, db))
+            let point = MetricPoint(metric, run: run.seq, key: try knownNameID(metric.key, db))
+            try rows.write(point)
+            points.append(point)
             if let model = metric.modelID, !model.isEmpty { try Self.logModelMetric(metric, model: model, run: id, db) }
         }
+        try MetricBatches.add(points, run: run.seq, db)
     }
 }

@@ -1,4 +1,5 @@
 import GRDB
+import GRDBSQLite
 
 /// Rows of the tables of runs as values.
 extension TrackingStore {
@@ -25,22 +26,34 @@ extension TrackingStore {
         var runs = infos.map { Run(info: $0.info) }
         let places = Dictionary(infos.enumerated().map { ($1.seq, $0) }) { first, _ in first }
         let (condition, arguments) = Self.among(seqs)
-        // Rows of one run follow each other, so that most of them need no look at `places`.
         func each(_ sql: String, _ end: String = "", _ body: (inout Run, Row) throws -> Void) throws {
             let rows = try Row.fetchCursor(db.cachedStatement(sql: "\(sql) \(condition)\(end)"), arguments: arguments)
-            var place: (seq: Int64, index: Int)?
             while let row = try rows.next() {
-                let seq: Int64 = row[0]
-                if place?.seq != seq { place = places[seq].map { (seq, $0) } }
-                if let place { try body(&runs[place.index], row) }
+                if let place = places[row[0]] { try body(&runs[place], row) }
             }
         }
-        try each("SELECT run, key, value, is_nan, timestamp, step FROM latest_metrics WHERE run") { run, row in
-            let name = try name(row[1], db)
-            run.metrics.append(Metric(name, row[3] ? .nan : row[2], timestamp: row[4], step: row[5]))
+        /// Values of a table, each run's in one piece and sorted by name.
+        func values<Element>(
+            _ sql: String, _ read: (String, SQLiteStatement) -> Element, _ put: (inout Run, [Element]) -> Void
+        ) throws {
+            var seq: Int64?, values = NamedValues<Element>()
+            func end() {
+                let found = values.take()
+                if let place = seq.flatMap({ places[$0] }) { put(&runs[place], found) }
+            }
+            try Self.eachRow(db.cachedStatement(sql: "\(sql) \(condition)"), arguments) { row in
+                let next = sqlite3_column_int64(row, 0)
+                if next != seq {
+                    end()
+                    seq = next
+                }
+                try values.add(sqlite3_column_int64(row, 1), name: { try name($0, db) }) { read($0, row) }
+            }
+            end()
         }
-        try each("SELECT run, key, value FROM params WHERE run") { $0.params.append(KeyValue(try name($1[1], db), $1[2])) }
-        try each("SELECT run, key, value FROM tags WHERE run") { $0.tags.append(KeyValue(try name($1[1], db), $1[2])) }
+        try values("SELECT run, key, value, is_nan, timestamp, step FROM latest_metrics WHERE run", Self.latest) { $0.metrics = $1 }
+        try values("SELECT run, key, value FROM params WHERE run", Self.pair) { $0.params = $1 }
+        try values("SELECT run, key, value FROM tags WHERE run", Self.pair) { $0.tags = $1 }
         try each("SELECT i.run, i.tags, d.* FROM run_datasets i JOIN datasets d ON d.id = i.dataset WHERE i.run", " ORDER BY d.id") {
             $0.datasets.append(try Self.datasetInput($1))
         }
@@ -52,8 +65,32 @@ extension TrackingStore {
                 run.modelOutputs.append(ModelOutput(modelID: row[2], step: row[3]))
             }
         }
-        for index in runs.indices { runs[index].sort() }
         return runs
+    }
+
+    /// A page of runs has thousands of values: their rows are handed out as the library has them.
+    private static func eachRow(
+        _ statement: Statement, _ arguments: StatementArguments, _ body: (SQLiteStatement) throws -> Void
+    ) throws {
+        try statement.setArguments(arguments)
+        let row = statement.sqliteStatement
+        defer { sqlite3_reset(row) }
+        while true {
+            let code = sqlite3_step(row)
+            if code == SQLITE_DONE { return }
+            guard code == SQLITE_ROW else { throw DatabaseError(resultCode: ResultCode(rawValue: code), message: statement.sql) }
+            try body(row)
+        }
+    }
+
+    private static func latest(_ name: String, _ row: SQLiteStatement) -> Metric {
+        let isNaN = sqlite3_column_int64(row, 3) != 0
+        return Metric(
+            name, isNaN ? .nan : sqlite3_column_double(row, 2), timestamp: sqlite3_column_int64(row, 4), step: sqlite3_column_int64(row, 5))
+    }
+
+    private static func pair(_ name: String, _ row: SQLiteStatement) -> KeyValue {
+        KeyValue(name, sqlite3_column_text(row, 2).map { String(cString: $0) } ?? "")
     }
 
     static func metric(_ row: Row) -> Metric {
@@ -69,10 +106,39 @@ extension TrackingStore {
     static func list(_ numbers: [Int64]) -> String { "[" + numbers.map(String.init).joined(separator: ",") + "]" }
 }
 
-extension Run {
-    fileprivate mutating func sort() {
-        metrics.sort { $0.key < $1.key }
-        params.sort { $0.key < $1.key }
-        tags.sort { $0.key < $1.key }
+/// Collects the values of one run after another, and sorts each run's by name.
+///
+/// Runs of a page mostly have the same names: what was found out for one run holds for the next.
+private struct NamedValues<Element> {
+    private var keys: [Int64] = []
+    private var names: [String] = []
+    /// The places of the values in the order of their names.
+    private var order: [Int]?
+    private var found: [Element] = []
+
+    mutating func add(_ key: Int64, name: (Int64) throws -> String, _ make: (String) -> Element) rethrows {
+        let place = found.count
+        if place == keys.count || keys[place] != key {
+            let name = try name(key)
+            keys.removeLast(keys.count - place)
+            names.removeLast(names.count - place)
+            keys.append(key)
+            names.append(name)
+            order = nil
+        }
+        found.append(make(names[place]))
+    }
+
+    /// The values since the last time.
+    mutating func take() -> [Element] {
+        if keys.count > found.count {
+            keys.removeLast(keys.count - found.count)
+            names.removeLast(names.count - found.count)
+            order = nil
+        }
+        let order = order ?? names.indices.sorted { names[$0] < names[$1] }
+        self.order = order
+        defer { found.removeAll(keepingCapacity: true) }
+        return order.map { found[$0] }
     }
 }

@@ -9,6 +9,13 @@ extension TrackingStore {
         experiment: String, user: String = "", name: String?, startTime: EventTime.Milliseconds?, tags: [KeyValue],
         now: EventTime.Milliseconds
     ) async throws(TrackingError) -> Run {
+        try await database.run(creatingRun(experiment: experiment, user: user, name: name, startTime: startTime, tags: tags, now: now))
+    }
+
+    package func creatingRun(
+        experiment: String, user: String = "", name: String?, startTime: EventTime.Milliseconds?, tags: [KeyValue],
+        now: EventTime.Milliseconds
+    ) throws(TrackingError) -> TrackingOperation<Run> {
         let number = try Validation.experimentID(experiment)
         let tags = try Validation.all(tags, "tags") { (tag, place) throws(TrackingError) in try Validation.tag(tag, at: place()) }
         try Validation.length(user, limit: Self.maxUser, "User id")
@@ -24,7 +31,7 @@ extension TrackingStore {
         let given = [name, tagged].compactMap { $0 }.first { !$0.isEmpty }
         let final = given ?? RunName.random(using: &generator)
         let id = Self.randomID()
-        return try await database.write { [self] db in
+        return .write { [self] db in
             try Self.checkActive(number, db)
             let location = try Self.experiment(number, db).artifactLocation
             let uri = (location.hasSuffix("/") ? location : location + "/") + id + "/artifacts"
@@ -41,16 +48,22 @@ extension TrackingStore {
     static let nameTag = "mlflow.runName"
     private static let maxUser = 256
 
-    package func run(id: String) async throws(TrackingError) -> Run {
-        try await database.read { [self] db in try runs([Self.runRow(id, db).seq], db)[0] }
-    }
+    package func run(id: String) async throws(TrackingError) -> Run { try await database.run(readingRun(id: id)) }
+
+    package func readingRun(id: String) -> TrackingOperation<Run> { .read { [self] db in try runs([Self.runRow(id, db).seq], db)[0] } }
 
     /// Changes what is given and leaves the rest.
     package func updateRun(
         id: String, status: RunStatus? = nil, endTime: EventTime.Milliseconds? = nil, name: String? = nil
     ) async throws(TrackingError) -> RunInfo {
+        try await database.run(updatingRun(id: id, status: status, endTime: endTime, name: name))
+    }
+
+    package func updatingRun(
+        id: String, status: RunStatus? = nil, endTime: EventTime.Milliseconds? = nil, name: String? = nil
+    ) throws(TrackingError) -> TrackingOperation<RunInfo> {
         let name = try name.map { name throws(TrackingError) in try Validation.tag(KeyValue(Self.nameTag, name)).value }
-        return try await database.write { db in
+        return .write { db in
             let row = try Self.activeRun(id, db)
             if let status {
                 try db.cachedStatement(sql: "UPDATE runs SET status = ? WHERE seq = ?").execute(arguments: [status.rawValue, row.seq])
@@ -76,9 +89,11 @@ extension TrackingStore {
         }
     }
 
-    package func setTag(run id: String, _ tag: KeyValue) async throws(TrackingError) {
+    package func setTag(run id: String, _ tag: KeyValue) async throws(TrackingError) { try await database.run(settingTag(run: id, tag)) }
+
+    package func settingTag(run id: String, _ tag: KeyValue) throws(TrackingError) -> TrackingOperation<Void> {
         let tag = try Validation.tag(tag)
-        try await database.write { db in
+        return .write { db in
             let row = try Self.activeRun(id, db)
             try Self.setTag(tag, row.seq, db)
             if tag.key == Self.nameTag, !tag.value.isEmpty {

@@ -18,13 +18,20 @@ extension TrackingStore {
 
     /// Runs of some experiments in the order asked for, then by start (newest first), then by id.
     package func searchRuns(_ search: RunSearch) async throws(TrackingError) -> Paged<Run> {
+        try await database.run(searchingRuns(search))
+    }
+
+    package func searchingRuns(_ search: RunSearch) throws(TrackingError) -> TrackingOperation<Paged<Run>> {
         let query = try RunQuery(search)
-        return try await database.read { [self] db in
+        return .read(isBrief: { _ in search.maxResults <= Self.maxBriefPage }) { [self] db in
             let page = try query.page(db)
             let runs = try search.columns.map { try Self.runs(page.seqs, showing: $0, db) } ?? runs(page.seqs, db)
             return Paged(elements: runs, nextPageToken: page.next)
         }
     }
+
+    /// Runs of a page that is read at once.
+    private static let maxBriefPage = 200
 
     static let runGrammar: SearchGrammar = {
         let key = "@.run = r.seq AND @.key = (SELECT id FROM names WHERE name = ?)"

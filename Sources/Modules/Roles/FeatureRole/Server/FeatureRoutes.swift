@@ -26,7 +26,7 @@ struct FeatureRoutes {
     ) {
         self.catalogue = catalogue
         let known = KnownRequests(catalogue), views = Array(catalogue.views.values)
-        online = QuickRoute(.post, "/get-online-features") { body in
+        online = QuickRoute(.post, "/get-online-features") { _, body in
             do throws(FeastFailure) {
                 guard views.allSatisfy(\.isReady) else {
                     throw FeastFailure(status: .serviceUnavailable, type: nil, message: "the features are not loaded yet")
