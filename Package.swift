@@ -16,6 +16,8 @@ struct Module {
     var uses: [String] = []
     var products: [Target.Dependency] = []
     var tested = false
+    /// What its tests use beyond what it uses itself; of the layer `tests`.
+    var testUses: [String] = []
 }
 
 let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
@@ -69,6 +71,7 @@ let modules: [Module] = [
     Module(name: "Telemetry", layer: .adapters, uses: ["Domain"], products: [logging, metrics, coreMetrics], tested: true),
     Module(
         name: "EventLog", layer: .adapters, uses: ["CRDKafka", "Domain"], products: [crypto, grdb, logging, metrics], tested: true),
+    Module(name: "TestLogs", layer: .tests, uses: ["Domain", "EventLog"]),
     Module(name: "Columnar", layer: .adapters, uses: ["CArrow", "Domain", "Table"], tested: true),
     Module(name: "Boosting", layer: .adapters, uses: ["CXGBoost", "Domain", "Statistics", "Inference", "Learning"], tested: true),
     Module(
@@ -85,7 +88,7 @@ let modules: [Module] = [
 
     Module(
         name: "FeatureStore", layer: .stores,
-        uses: ["Domain", "Table", "Features", "EventLog", "Columnar", "ObjectStore"], tested: true),
+        uses: ["Domain", "Table", "Features", "EventLog", "Columnar", "ObjectStore"], tested: true, testUses: ["TestLogs"]),
     Module(
         name: "Tracking", layer: .stores, uses: ["Domain", "Expressions", "ObjectStore", "Web"],
         products: [grdb, sqlite, httpClient, logging], tested: true),
@@ -99,14 +102,14 @@ let modules: [Module] = [
             "Domain", "Table", "Expressions", "Features", "Project", "Settings", "EventLog", "Columnar", "Web", "WebSocket", "Markets",
             "FeatureStore",
         ],
-        products: roleProducts, tested: true),
+        products: roleProducts, tested: true, testUses: ["TestLogs"]),
     Module(
         name: "FeatureRole", layer: .roles,
         uses: [
             "Domain", "Table", "Expressions", "Streaming", "Features", "Project", "Settings", "Telemetry", "EventLog", "Columnar",
             "ObjectStore", "Web", "FeatureStore",
         ],
-        products: roleProducts + [hummingbird, httpTypes, nioCore], tested: true),
+        products: roleProducts + [hummingbird, httpTypes, nioCore], tested: true, testUses: ["TestLogs"]),
     Module(
         name: "TrainRole", layer: .roles,
         uses: [
@@ -139,6 +142,7 @@ for module in modules {
     for name in module.uses {
         guard let layer = above[name] else { fatalError("\(module.name) uses \(name), which is not listed above it") }
         guard layer != .roles else { fatalError("\(module.name) uses \(name), but a role never uses a role") }
+        guard layer != .tests else { fatalError("\(module.name) uses \(name), which is for tests only") }
     }
     above[module.name] = module.layer
 }
@@ -161,18 +165,18 @@ var targets: [Target] = modules.map { module in
     }
 }
 
-// Tests of a module see that module, what it uses, and nothing else of this package.
+// Tests of a module see that module, what it uses, what is there for tests, and nothing else of this package.
 targets += modules.filter(\.tested).map { module in
     .testTarget(
         name: "\(module.name)Tests",
-        dependencies: ([module.name] + module.uses).map { Target.Dependency(stringLiteral: $0) } + module.products,
+        dependencies: ([module.name] + module.uses + module.testUses).map { Target.Dependency(stringLiteral: $0) } + module.products,
         path: "Tests/\(module.name)Tests", swiftSettings: strict)
 }
 
 targets.append(
     .executableTarget(
         name: "mlops",
-        dependencies: modules.filter { $0.layer != .c }.map { Target.Dependency(stringLiteral: $0.name) }
+        dependencies: modules.filter { $0.layer != .c && $0.layer != .tests }.map { Target.Dependency(stringLiteral: $0.name) }
             + [argumentParser, lifecycle, logging, metrics, unixSignals],
         path: "Sources/mlops", swiftSettings: strict))
 

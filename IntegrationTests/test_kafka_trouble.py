@@ -97,6 +97,30 @@ class TestBrokersThatAreAway:
         wait_for(lambda: metric("features", accepted) == trades, "every trade computed", 180, processes["features"])
         assert mlops.terminate(processes["features"], 60) == 0
 
+    def test_who_only_reads_tells_it_too_and_serves_what_it_has(self, mlops, cluster):
+        port = free_port()
+        process = mlops.start(
+            "features", "serve", "--port", port, "--admin-port", 0, "--project", CRYPTO, "--event-log", cluster.url,
+            environment=ENVIRONMENT)
+
+        def answer(path):
+            return get(f"http://127.0.0.1:{port}{path}")
+
+        def is_reachable(value):
+            found = answer("/metrics")
+            return found and re.search(rf"^mlops_kafka_reachable {value}", found.text, re.MULTILINE)
+
+        wait_for(lambda: is_reachable(1), "the brokers reached", 120, process)
+        wait_for(lambda: (found := answer("/readyz")) and found.status_code == 200, "readiness", 120, process)
+        cluster.set_down(1)
+        wait_for(lambda: is_reachable(0), "the outage in the metrics", 120, process)
+        # What was read is served on, so that the balancer need not take the process out.
+        assert answer("/readyz").status_code == 200
+        cluster.set_down(1, False)
+        wait_for(lambda: is_reachable(1), "the brokers reached again", 180, process)
+        assert "the cluster does not answer: trying again" in mlops.log(process)
+        assert mlops.terminate(process, 60) == 0
+
     def test_a_service_that_waits_for_them_ends_when_it_is_told_to(self, mlops, cluster):
         process = mlops.start(
             "features", "--admin-port", 0, "--project", CRYPTO, "--event-log", cluster.url,

@@ -46,17 +46,19 @@ struct Failure: Error, CustomStringConvertible {
 }
 
 extension ExitStatus {
-    /// Runs a command's body; whatever it throws becomes one line on standard error and a status.
+    /// Runs a command's body; whatever it throws becomes one line on standard error and a status. The logs it has opened are closed.
     static func mapped(_ body: () async throws -> Void) async throws {
-        do {
-            try await body()
-        } catch let code as ExitCode {
-            throw code
-        } catch let error as CleanExit {
-            throw error
-        } catch {
-            for line in lines(error) { FileHandle.standardError.write(Data("mlops: \(line)\n".utf8)) }
-            throw status(of: error).code
+        try await OpenLogs.closing {
+            do {
+                try await body()
+            } catch let code as ExitCode {
+                throw code
+            } catch let error as CleanExit {
+                throw error
+            } catch {
+                for line in lines(error) { FileHandle.standardError.write(Data("mlops: \(line)\n".utf8)) }
+                throw status(of: error).code
+            }
         }
     }
 

@@ -55,6 +55,24 @@ extension KafkaLog {
         }
     }
 
+    @Test func `a reader to whom nothing comes finds out that the brokers have gone`() async throws {
+        let cluster = try MockCluster()
+        cluster.create("t", partitions: 1)
+        try await cluster.withLog({ $0.silence = .zero }) { log in
+            try await log.append(records(0..<3), to: "t")
+            #expect(try await log.read(topic: "t", partition: 0, from: 0, limit: 10).count == 3)
+            #expect(try await log.read(topic: "t", partition: 0, from: 3, limit: 10).isEmpty)
+            cluster.setDown(1, true)
+            await #expect { _ = try await log.read(topic: "t", partition: 0, from: 3, limit: 10) } throws: {
+                ($0 as? EventLogError)?.isOutage == true
+            }
+            cluster.setDown(1, false)
+            try await log.append(records(3..<4), to: "t")
+            let end = try await log.endOffset(topic: "t", partition: 0)
+            #expect(try await log.read(topic: "t", partition: 0, from: 3, limit: 10).nextOffset == end)
+        }
+    }
+
     @Test func `a fatal error of the producer is survived by a new one, without loss or double`() async throws {
         let cluster = try MockCluster()
         cluster.create("t", partitions: 1)

@@ -69,6 +69,22 @@ private func values(_ batch: RecordBatch) throws -> [String] {
         }
     }
 
+    @Test func `a long read is cut into pieces that hold every record, and goes on anywhere in them`() async throws {
+        let cluster = try MockCluster()
+        cluster.create("t", partitions: 1)
+        try await cluster.withLog { log in
+            let text = String(repeating: "x", count: 1_000)
+            try await log.append((0..<500).map { record("k", "\($0) " + text) }, to: "t")
+            for from in [0, 1, 99, 499] {
+                let batch = try await log.read(topic: "t", partition: 0, from: Int64(from), limit: 500)
+                #expect(try values(batch) == (from..<500).map { "\($0) " + text })
+                #expect(batch.count == 500 - from && batch.nextOffset == 500)
+                #expect(from > 99 || batch.chunks.count > 3)
+                #expect(batch.chunks.allSatisfy { $0.bytes.count < 128 * 1_024 })
+            }
+        }
+    }
+
     @Test func `readers of one partition at different places do not disturb each other`() async throws {
         let cluster = try MockCluster()
         cluster.create("t", partitions: 1)

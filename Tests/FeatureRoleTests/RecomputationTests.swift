@@ -8,6 +8,7 @@ import Logging
 import ObjectStore
 import Synchronization
 import Table
+import TestLogs
 import Testing
 
 @testable import FeatureRole
@@ -107,14 +108,14 @@ private struct Fixture {
 }
 
 /// A log that has dropped the first records of the streams, or drops them after the first read of each partition.
-private final class Forgetful: EventLog {
-    private let log: any EventLog
+private final class Forgetful: ForwardingLog {
+    let inner: any EventLog
     private let first: Int64
     private let isAtOnce: Bool
     private let hasRead = Mutex<Set<Int>>([])
 
     init(log: any EventLog, first: Int64, isAtOnce: Bool = true) {
-        self.log = log
+        inner = log
         self.first = first
         self.isAtOnce = isAtOnce
     }
@@ -125,32 +126,9 @@ private final class Forgetful: EventLog {
 
     func read(topic: String, partition: Int, from: Int64, limit: Int) async throws -> RecordBatch {
         let first = try await firstOffset(topic: topic, partition: partition)
-        guard topic == "clicks" else { return try await log.read(topic: topic, partition: partition, from: from, limit: limit) }
+        guard topic == "clicks" else { return try await inner.read(topic: topic, partition: partition, from: from, limit: limit) }
         hasRead.withLock { _ = $0.insert(partition) }
-        return try await log.read(topic: topic, partition: partition, from: max(from, first), limit: min(limit, 10))
-    }
-    func createTopics(_ plans: [TopicPlan]) async throws { try await log.createTopics(plans) }
-    func topics() async throws -> [TopicPlan] { try await log.topics() }
-    func partitions(of topic: String) async throws -> Int { try await log.partitions(of: topic) }
-    func endOffset(topic: String, partition: Int) async throws -> Int64 { try await log.endOffset(topic: topic, partition: partition) }
-    func endOffsets(topic: String) async throws -> [Int64] { try await log.endOffsets(topic: topic) }
-    func committed(group: String, topic: String, partition: Int) async throws -> Int64 {
-        try await log.committed(group: group, topic: topic, partition: partition)
-    }
-    func append(_ records: [Record], to topic: String) async throws { try await log.append(records, to: topic) }
-    func acquire(
-        group: String, topic: String, partition: Int, owner: String, now: EventTime.Milliseconds, timeToLive: Int64
-    ) async throws -> Lease? {
-        try await log.acquire(group: group, topic: topic, partition: partition, owner: owner, now: now, timeToLive: timeToLive)
-    }
-    func release(_ lease: Lease) async throws { try await log.release(lease) }
-    func savedState(group: String, partition: Int) async throws -> SavedState {
-        try await log.savedState(group: group, partition: partition)
-    }
-    func commit(_ unit: LogUnit) async throws { try await log.commit(unit) }
-    func version(of topics: [String]) -> UInt64 { log.version(of: topics) }
-    func waitForAppend(to topics: [String], after version: UInt64, timeout: Duration) async {
-        await log.waitForAppend(to: topics, after: version, timeout: timeout)
+        return try await inner.read(topic: topic, partition: partition, from: max(from, first), limit: min(limit, 10))
     }
 }
 

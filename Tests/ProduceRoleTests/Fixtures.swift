@@ -7,6 +7,7 @@ import Project
 import Settings
 import Synchronization
 import Table
+import TestLogs
 
 @testable import ProduceRole
 
@@ -63,10 +64,10 @@ extension SourceEvent {
 }
 
 /// A log whose process is killed: of its commits only the first few are written.
-final class DyingLog: EventLog {
+final class DyingLog: ForwardingLog {
     struct Killed: Error {}
 
-    private let inner: LocalLog
+    let inner: any EventLog
     private let left: Mutex<Int>
 
     init(_ inner: LocalLog, commits: Int) {
@@ -82,30 +83,11 @@ final class DyingLog: EventLog {
         guard isAlive else { throw Killed() }
         try await inner.commit(unit)
     }
-    func createTopics(_ plans: [TopicPlan]) async throws { try await inner.createTopics(plans) }
-    func topics() async throws -> [TopicPlan] { try await inner.topics() }
-    func partitions(of topic: String) async throws -> Int { try await inner.partitions(of: topic) }
-    func endOffset(topic: String, partition: Int) async throws -> Int64 { try await inner.endOffset(topic: topic, partition: partition) }
-    func endOffsets(topic: String) async throws -> [Int64] { try await inner.endOffsets(topic: topic) }
-    func committed(group: String, topic: String, partition: Int) async throws -> Int64 {
-        try await inner.committed(group: group, topic: topic, partition: partition)
-    }
-    func append(_ records: [Record], to topic: String) async throws { try await inner.append(records, to: topic) }
-    func read(topic: String, partition: Int, from: Int64, limit: Int) async throws -> RecordBatch {
-        try await inner.read(topic: topic, partition: partition, from: from, limit: limit)
-    }
+
     /// What a killed process held is free: its lease is given back at once.
     func acquire(
         group: String, topic: String, partition: Int, owner: String, now: EventTime.Milliseconds, timeToLive: Int64
     ) async throws -> Lease? {
         try await inner.acquire(group: group, topic: topic, partition: partition, owner: owner, now: now, timeToLive: -1)
-    }
-    func release(_ lease: Lease) async throws { try await inner.release(lease) }
-    func savedState(group: String, partition: Int) async throws -> SavedState {
-        try await inner.savedState(group: group, partition: partition)
-    }
-    func version(of topics: [String]) -> UInt64 { inner.version(of: topics) }
-    func waitForAppend(to topics: [String], after version: UInt64, timeout: Duration) async {
-        await inner.waitForAppend(to: topics, after: version, timeout: timeout)
     }
 }

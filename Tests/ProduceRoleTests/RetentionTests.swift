@@ -1,6 +1,7 @@
 import Domain
 import EventLog
 import Project
+import TestLogs
 import Testing
 
 @testable import ProduceRole
@@ -36,35 +37,9 @@ import Testing
 }
 
 /// A log whose topics keep records for a short while, as a cluster's may.
-private struct ShortLog: EventLog {
-    let inner: LocalLog
+private struct ShortLog: ForwardingLog {
+    let inner: any EventLog
     let kept: Int64
 
     func retention(of topic: String) async throws -> Int64? { kept }
-    func createTopics(_ plans: [TopicPlan]) async throws { try await inner.createTopics(plans) }
-    func topics() async throws -> [TopicPlan] { try await inner.topics() }
-    func partitions(of topic: String) async throws -> Int { try await inner.partitions(of: topic) }
-    func endOffset(topic: String, partition: Int) async throws -> Int64 { try await inner.endOffset(topic: topic, partition: partition) }
-    func endOffsets(topic: String) async throws -> [Int64] { try await inner.endOffsets(topic: topic) }
-    func committed(group: String, topic: String, partition: Int) async throws -> Int64 {
-        try await inner.committed(group: group, topic: topic, partition: partition)
-    }
-    func append(_ records: [Record], to topic: String) async throws { try await inner.append(records, to: topic) }
-    func read(topic: String, partition: Int, from: Int64, limit: Int) async throws -> RecordBatch {
-        try await inner.read(topic: topic, partition: partition, from: from, limit: limit)
-    }
-    func acquire(
-        group: String, topic: String, partition: Int, owner: String, now: EventTime.Milliseconds, timeToLive: Int64
-    ) async throws -> Lease? {
-        try await inner.acquire(group: group, topic: topic, partition: partition, owner: owner, now: now, timeToLive: timeToLive)
-    }
-    func release(_ lease: Lease) async throws { try await inner.release(lease) }
-    func savedState(group: String, partition: Int) async throws -> SavedState {
-        try await inner.savedState(group: group, partition: partition)
-    }
-    func commit(_ unit: LogUnit) async throws { try await inner.commit(unit) }
-    func version(of topics: [String]) -> UInt64 { inner.version(of: topics) }
-    func waitForAppend(to topics: [String], after version: UInt64, timeout: Duration) async {
-        await inner.waitForAppend(to: topics, after: version, timeout: timeout)
-    }
 }

@@ -69,12 +69,9 @@ package protocol EventLog: Sendable {
     /// From now on a log that has gone away is waited for, as long as that takes: this process is a service. Before, and
     /// in commands that end, an operation fails after some time.
     func keepTrying()
-}
 
-extension EventLog {
-    package func retention(of topic: String) async throws -> Int64? { nil }
-    package func firstOffset(topic: String, partition: Int) async throws -> Int64 { 0 }
-    package func keepTrying() {}
+    /// Leaves groups and ends connections, so that others need not find out that this process is gone. Nothing is called afterwards.
+    func close() async
 }
 
 /// A topic as the project wants it.

@@ -26,18 +26,21 @@ package enum LogURL: Sendable, Equatable {
         return isRight && !brokers.isEmpty ? brokers.joined(separator: ",") : nil
     }
 
-    /// Opens the log, and creates it when it is missing.
+    /// Opens the log, and creates it when it is missing. Inside ``OpenLogs/closing(_:)`` it is closed there.
     /// - Parameter kafka: Completes the options of a cluster.
     package func open(
         durability: LogDurability = .process, kafka: (inout KafkaOptions) -> Void = { _ in }
     ) async throws -> any EventLog {
+        let log: any EventLog
         switch self {
         case .kafka(let brokers):
             var options = KafkaOptions(brokers: brokers)
             kafka(&options)
-            return try await KafkaLog.open(options)
-        case .local(let directory): return try await LocalLog.open(directory: directory, durability: durability)
+            log = try await KafkaLog.open(options)
+        case .local(let directory): log = try await LocalLog.open(directory: directory, durability: durability)
         }
+        OpenLogs.current?.add(log)
+        return log
     }
 }
 

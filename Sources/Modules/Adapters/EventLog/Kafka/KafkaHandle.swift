@@ -42,6 +42,8 @@ final class KafkaHandle: @unchecked Sendable {
     /// - Throws: ``EventLogError`` with `badKafkaSetting`, naming the property that the library refuses.
     init(_ kind: Kind, _ properties: KafkaProperties, logger: Logger, callbacks: Callbacks = Callbacks()) throws {
         let context = Context(logger: logger, callbacks: callbacks)
+        // Also where no handle comes of it.
+        defer { withExtendedLifetime(context) {} }
         let configuration = try properties.makeConfiguration()
         rd_kafka_conf_set_opaque(configuration, Unmanaged.passUnretained(context).toOpaque())
         rd_kafka_conf_set_log_cb(configuration) { handle, level, facility, text in
@@ -87,20 +89,24 @@ final class KafkaHandle: @unchecked Sendable {
 
     deinit {
         guard !isClosed.load(ordering: .acquiring) else { return }
-        let address = Int(bitPattern: pointer), context = context
-        Thread.detachNewThread {
-            withExtendedLifetime(context) { rd_kafka_destroy(OpaquePointer(bitPattern: address)) }
-        }
+        let address = Int(bitPattern: pointer), context = context, topics = topics.withLock { Array($0.values) }
+        Thread.detachNewThread { Self.free(address, topics, context) }
     }
 
     /// Frees the handle; the C call blocks until its threads have ended.
     func close() {
         guard !isClosed.exchange(true, ordering: .acquiringAndReleasing) else { return }
-        topics.withLock { topics in
-            for address in topics.values { rd_kafka_topic_destroy(OpaquePointer(bitPattern: address)) }
-            topics = [:]
+        let made = topics.withLock { topics in
+            defer { topics = [:] }
+            return Array(topics.values)
         }
-        rd_kafka_destroy(pointer)
+        Self.free(Int(bitPattern: pointer), made, context)
+    }
+
+    /// The library calls the context until the very end.
+    private static func free(_ handle: Int, _ topics: [Int], _ context: Context) {
+        for topic in topics { rd_kafka_topic_destroy(OpaquePointer(bitPattern: topic)) }
+        withExtendedLifetime(context) { rd_kafka_destroy(OpaquePointer(bitPattern: handle)) }
     }
 
     /// The library's object of a topic, made once.

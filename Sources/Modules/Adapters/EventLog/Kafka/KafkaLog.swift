@@ -26,6 +26,8 @@ package final class KafkaLog: EventLog {
     /// Names the cluster in copies of states.
     let cluster: String
     private let isService = Atomic(false)
+    /// When the cluster last gave an answer that only it can give.
+    private let heard = Mutex(ContinuousClock.now)
 
     private init(_ options: KafkaOptions, admin: KafkaAdmin, cluster: String) throws {
         let metrics = KafkaMetrics(), signal = AppendSignal()
@@ -120,7 +122,9 @@ package final class KafkaLog: EventLog {
         let knownEnd = ends.withLock { $0[place] ?? 0 }
         return try await answered("read \(topic)/\(partition)") {
             do {
-                return try await readers.read(topic: topic, partition: partition, from: from, limit: limit, knownEnd: knownEnd)
+                let batch = try await readers.read(topic: topic, partition: partition, from: from, limit: limit, knownEnd: knownEnd)
+                if batch.isEmpty { try await findOutWhetherItIsThere(topic) } else { note(answer: .now) }
+                return batch
             } catch is PartitionCursor.OutOfRange {
                 let range = try await admin.offsets(topic: topic, partition: partition)
                 ends.withLock { $0[place] = range.upperBound }
@@ -135,6 +139,15 @@ package final class KafkaLog: EventLog {
             }
         }
     }
+
+    /// A partition from which nothing comes looks the same when its brokers have gone: now and then they are asked.
+    private func findOutWhetherItIsThere(_ topic: String) async throws {
+        guard ContinuousClock.now - heard.withLock({ $0 }) > options.silence else { return }
+        _ = try await admin.partitions(of: [topic])
+        note(answer: .now)
+    }
+
+    private func note(answer time: ContinuousClock.Instant) { heard.withLock { $0 = time } }
 
     /// A reader that begins has lost nothing that was its own, but its results may need what it cannot see.
     private func tell(removed offsets: Range<Int64>, of place: Place) {

@@ -37,6 +37,8 @@ package struct KafkaOptions: Sendable {
     package var statisticsInterval = Duration.seconds(10)
     /// Where copies of states lie, so that a restart need not read the changelogs; `nil` for none.
     package var cacheDirectory: String?
+    /// After this without an answer of the cluster a reader to whom nothing comes asks whether it is there.
+    package var silence = Duration.seconds(5)
     package var logger: Logger
 
     func isExclusive(_ group: String) -> Bool { exclusiveGroups.contains(where: group.hasPrefix) }

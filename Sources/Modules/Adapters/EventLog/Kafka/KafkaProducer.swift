@@ -43,7 +43,8 @@ final class KafkaProducer: Sendable {
     private let logger: Logger
     private let callbacks: KafkaHandle.Callbacks
     private let sender = BlockingThread("kafka-append")
-    private let life: Mutex<Life>
+    /// `nil` once it is closed.
+    private let life: Mutex<Life?>
 
     init(_ options: KafkaOptions, statistics: (@Sendable (String) -> Void)? = nil) throws {
         properties = KafkaProperties(options).forProducer
@@ -59,7 +60,7 @@ final class KafkaProducer: Sendable {
     func append(_ records: [Record], to topic: String, partition: Int? = nil) async throws {
         var records = records
         for attempt in 1... {
-            let life = life.withLock { $0 }
+            guard let life = life.withLock({ $0 }) else { throw CancellationError() }
             defer { withExtendedLifetime(life) {} }
             let losses = try await send(records, to: topic, partition, in: life)
             guard let first = losses.first else { return }
@@ -91,8 +92,9 @@ final class KafkaProducer: Sendable {
         do {
             try await sender.run {
                 var sender = try RecordSender(life.handle, topic: topic, partition: partition)
-                for (index, record) in records.enumerated() {
-                    while let failure = sender.send(record, opaque: delivery.opaque(index)) {
+                // By index: a copy of each record would count its references up and down.
+                for index in records.indices {
+                    while let failure = sender.send(records[index], opaque: delivery.opaque(index)) {
                         guard failure.error == RD_KAFKA_RESP_ERR__QUEUE_FULL else {
                             delivery.lose(index, failure)
                             break
@@ -125,6 +127,10 @@ final class KafkaProducer: Sendable {
 
     func close() {
         sender.stop()
-        life.withLock { $0 }.finish(flush: .seconds(10))
+        let last = life.withLock { life in
+            defer { life = nil }
+            return life
+        }
+        last?.finish(flush: .seconds(10))
     }
 }

@@ -1,6 +1,7 @@
 import CRDKafka
 
-/// Turns messages of the library into the chunks of a ``RecordBatch``: one for each run of offsets without a gap.
+/// Turns messages of the library into the chunks of a ``RecordBatch``: runs of offsets without a gap, none much longer than
+/// ``chunkBytes``.
 ///
 /// Offsets have gaps where compaction, aborted transactions or control records were.
 struct MessageRun {
@@ -10,11 +11,18 @@ struct MessageRun {
     private var next: Int64 = -1
     private var bytes: [UInt8] = []
 
+    /// A chunk that is closed here fits into a block that the allocator uses again; larger ones it would take from the system and
+    /// give back each time, page by page (see ``AllocatorArenas``).
+    private static let chunkBytes = 96 * 1_024
+
     mutating func append(_ message: UnsafeMutablePointer<rd_kafka_message_t>) {
         let offset = message.pointee.offset
-        if offset != next {
+        if offset != next || bytes.count >= Self.chunkBytes {
+            let isLong = bytes.count >= Self.chunkBytes
             close()
             base = offset
+            // One that follows a full one will be full too, as a rule.
+            if isLong { bytes.reserveCapacity(Self.chunkBytes + Self.chunkBytes / 4) }
         }
         next = offset + 1
         count += 1

@@ -77,6 +77,11 @@ package final class LocalLog: EventLog {
         try await read("find topic") { try TopicRow.find(topic, $0).partitions }
     }
 
+    /// Nothing is removed from this log by its age.
+    package func retention(of topic: String) async throws -> Int64? { nil }
+
+    package func firstOffset(topic: String, partition: Int) async throws -> Int64 { 0 }
+
     package func endOffset(topic: String, partition: Int) async throws -> Int64 {
         try await read("end offset of \(topic)") { db in
             try LogTables.end(db, topic: try TopicRow.find(topic, db).id, partition: partition)
@@ -135,6 +140,12 @@ package final class LocalLog: EventLog {
     package func waitForAppend(to topics: [String], after version: UInt64, timeout: Duration) async {
         await signal.wait(for: topics, after: version, timeout: timeout)
     }
+
+    /// A file does not go away for a while.
+    package func keepTrying() {}
+
+    /// What is committed is in the file; nobody else waits for this process.
+    package func close() async {}
 
     /// A consistent copy of the whole log in a new file.
     package func backup(to path: String) async throws {

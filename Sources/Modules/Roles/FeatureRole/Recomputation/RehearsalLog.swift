@@ -43,4 +43,8 @@ final class RehearsalLog: EventLog {
     func release(_ lease: Lease) async throws {}
     func version(of topics: [String]) -> UInt64 { 0 }
     func waitForAppend(to topics: [String], after version: UInt64, timeout: Duration) async {}
+    func retention(of topic: String) async throws -> Int64? { nil }
+    func firstOffset(topic: String, partition: Int) async throws -> Int64 { 0 }
+    func keepTrying() {}
+    func close() async {}
 }
