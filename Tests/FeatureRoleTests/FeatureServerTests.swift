@@ -228,6 +228,21 @@ private struct Fixture {
 
     @Test(
         arguments: [
+            ([1, 2, 4], "3 of 5 rows of \"df\" are not known to be stored; push these again, and no others: 2-3, 5"),
+            ([4], "1 of 5 rows of \"df\" are not known to be stored; push these again, and no others: 5"),
+            ([0, 1, 2, 3, 4], "no event is known to be stored; push them again"), (nil, "no event is known to be stored; push them again"),
+        ] as [([Int]?, String)])
+    func `a push that was stored in part says which rows to send again`(unwritten: [Int]?, words: String) async throws {
+        try await Fixture.with { fixture in
+            let body = #"{"push_source_name":"clicks","df":{"user":[7,7,8,9,7],"price":[1,2,1,1,3],"at":[1,1,1,1,2]}}"#
+            let push = try PushRequest(Array(body.utf8), streams: [fixture.stream], now: 100_000)
+            let failure = push.failure(unwritten: unwritten.map { $0.map { push.records[$0] } })
+            #expect(failure.message == words && failure.status == .serviceUnavailable)
+        }
+    }
+
+    @Test(
+        arguments: [
             (#"{"push_source_name":"nope","df":{"user":[7]}}"#, "Unable to find push source 'nope'."),
             (#"{"push_source_name":"clicks","df":{"user":[7]},"to":"moon"}"#, "moon is not a supported push format"),
             (#"{"push_source_name":"clicks","df":{"user":[7,8],"price":[1],"at":[1,2]}}"#, "\"price\" of \"df\" has 1 values"),

@@ -101,7 +101,7 @@ private struct Pusher: Sendable {
             let push = try PushRequest(try await FeatureRoutes.body(request, maxBodyBytes), streams: streams, now: wall())
             do { try await log.append(push.records, to: push.stream.topic) } catch {
                 logger.error("pushed events are not stored", metadata: ["stream": "\(push.stream.name)", "error": "\(error)"])
-                throw FeastFailure(status: .serviceUnavailable, type: nil, message: "the events could not be stored; push them again")
+                throw push.failure(unwritten: (error as? EventLogError)?.unwritten)
             }
             return Response(status: .ok)
         }

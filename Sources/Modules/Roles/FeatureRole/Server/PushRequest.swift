@@ -1,6 +1,7 @@
 import Domain
 import Expressions
 import Features
+import HTTPTypes
 import Table
 import Web
 
@@ -28,6 +29,34 @@ struct PushRequest {
         guard let columns = document["df"]?.members else { throw .invalid("\"df\" must be an object of lists, one a column") }
         self.stream = stream
         records = try Self.records(columns, stream, now)
+    }
+
+    /// What is said when not everything could be stored: which rows to send again, and only those.
+    /// - Parameter unwritten: Some of the records, in their order; `nil` for all of them.
+    func failure(unwritten: [Record]?) -> FeastFailure {
+        func failure(_ message: String) -> FeastFailure { FeastFailure(status: .serviceUnavailable, type: nil, message: message) }
+        guard let unwritten, unwritten.count < records.count else { return failure("no event is known to be stored; push them again") }
+        var left = unwritten[...], rows: [Int] = []
+        for (row, record) in records.enumerated() where record == left.first {
+            left = left.dropFirst()
+            rows.append(row + 1)
+        }
+        return failure(
+            "\(rows.count) of \(records.count) rows of \"df\" are not known to be stored; push these again, and no others: "
+                + Self.ranges(rows))
+    }
+
+    /// Numbers that grow, as text: `1-3, 7`.
+    private static func ranges(_ rows: [Int]) -> String {
+        var ranges: [ClosedRange<Int>] = []
+        for row in rows {
+            if let last = ranges.last, last.upperBound + 1 == row {
+                ranges[ranges.count - 1] = last.lowerBound...row
+            } else {
+                ranges.append(row...row)
+            }
+        }
+        return ranges.map { $0.count == 1 ? "\($0.lowerBound)" : "\($0.lowerBound)-\($0.upperBound)" }.joined(separator: ", ")
     }
 
     private static func records(
