@@ -71,8 +71,7 @@ package actor StreamFeatures {
         }
     }
 
-    /// Processes everything that the streams hold now, as many partitions side by side as there are processors: more would
-    /// only hold more batches in memory.
+    /// Processes everything that the streams hold now, some partitions side by side: more would only hold more batches in memory.
     /// - Returns: Records processed.
     @discardableResult
     package func drain() async throws -> Int {
@@ -104,8 +103,8 @@ package actor StreamFeatures {
         }
     }
 
-    /// One at least computes while another waits for its commit.
-    private static let width = max(2, ProcessInfo.processInfo.activeProcessorCount)
+    /// A commit to a cluster takes longer than what it commits took to compute: two a processor, so that one computes meanwhile.
+    private static let width = 2 * max(2, ProcessInfo.processInfo.activeProcessorCount)
 
     /// Processes until the task is cancelled; what is in flight is committed first.
     package func run() async throws {
