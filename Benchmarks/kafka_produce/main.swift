@@ -2,8 +2,8 @@ import Domain
 import EventLog
 import Logging
 
-// Sends records through the program's own producer: kafka-produce BROKERS TOPIC COUNT BYTES. Prints seconds. Two batches of
-// 10,000 are under way at any time. The peer is Benchmarks/peers/kafka_produce.c.
+// Sends records through the program's own producer: kafka-produce BROKERS TOPIC COUNT BYTES. Prints seconds. Four appends of
+// 5,000 are under way at any time. The peer, with as many, is Benchmarks/peers/kafka_produce.c.
 
 let arguments = CommandLine.arguments
 guard arguments.count == 5 else {
@@ -17,14 +17,13 @@ let value = (0..<bytes).map { pattern[$0 % pattern.count] }
 let keys = (0..<50).map { Array("pair-\($0)".utf8) }
 
 let clock = ContinuousClock(), begun = clock.now
-var pending: Task<Void, any Error>?
-for start in stride(from: 0, to: count, by: 10_000) {
-    let records = (start..<min(count, start + 10_000)).map {
+var pending: [Task<Void, any Error>] = []
+for start in stride(from: 0, to: count, by: 5_000) {
+    let records = (start..<min(count, start + 5_000)).map {
         Record(key: keys[$0 % 50], value: value, timestamp: 1_700_000_000_000 + Int64($0))
     }
-    let task = Task { try await log.append(records, to: topic) }
-    try await pending?.value
-    pending = task
+    if pending.count == 4 { try await pending.removeFirst().value }
+    pending.append(Task { try await log.append(records, to: topic) })
 }
-try await pending?.value
+for task in pending { try await task.value }
 print((clock.now - begun) / .seconds(1))
