@@ -16,13 +16,13 @@ package struct JSONWriter: Sendable {
         return writer.bytes
     }
 
-    package mutating func object(_ body: (inout JSONWriter) throws -> Void) rethrows {
+    @inlinable package mutating func object(_ body: (inout JSONWriter) throws -> Void) rethrows {
         open(UInt8(ascii: "{"))
         try body(&self)
         close(UInt8(ascii: "}"))
     }
 
-    package mutating func array(_ body: (inout JSONWriter) throws -> Void) rethrows {
+    @inlinable package mutating func array(_ body: (inout JSONWriter) throws -> Void) rethrows {
         open(UInt8(ascii: "["))
         try body(&self)
         close(UInt8(ascii: "]"))
@@ -124,7 +124,7 @@ package struct JSONWriter: Sendable {
     package mutating func field(_ name: String, _ number: Int64?) { if let number { field(name, number) } }
 
     /// Nothing when there are no elements.
-    package mutating func list<Elements: Collection>(
+    @inlinable package mutating func list<Elements: Collection>(
         _ name: String, _ elements: Elements, _ each: (inout JSONWriter, Elements.Element) throws -> Void
     ) rethrows {
         guard !elements.isEmpty else { return }
@@ -132,13 +132,13 @@ package struct JSONWriter: Sendable {
         try array { for element in elements { try each(&$0, element) } }
     }
 
-    private mutating func open(_ bracket: UInt8) {
+    @usableFromInline mutating func open(_ bracket: UInt8) {
         separate()
         bytes.append(bracket)
         needsComma = false
     }
 
-    private mutating func close(_ bracket: UInt8) {
+    @usableFromInline mutating func close(_ bracket: UInt8) {
         bytes.append(bracket)
         needsComma = true
     }

@@ -1,4 +1,5 @@
 import GRDB
+import GRDBSQLite
 import Synchronization
 
 /// A search for runs as statements: which rows, in which order, from where on.
@@ -16,6 +17,23 @@ struct RunQuery: Sendable {
     /// What breaks every tie: the newest run first, then the lower id.
     private static let standard = [SortColumn("r.start_time", isAscending: false), SortColumn("r.id")]
     private static let metrics: Set<String> = ["metric", "metrics"], params: Set<String> = ["param", "params", "parameter", "parameters"]
+
+    /// What was made of the searches that were asked last: pages that renew themselves ask the same again and again.
+    private static let known = Mutex<[TrackingStore.RunSearch: RunQuery]>([:])
+    private static let maxKnown = 64, maxKnownText = 2_000
+
+    /// The same as ``init(_:)``.
+    static func known(_ search: TrackingStore.RunSearch) throws(TrackingError) -> RunQuery {
+        if let query = known.withLock({ $0[search] }) { return query }
+        let query = try RunQuery(search)
+        let length = ([search.filter, search.pageToken ?? ""] + search.order + search.experiments).reduce(0) { $0 + $1.utf8.count }
+        guard length <= maxKnownText else { return query }
+        known.withLock { known in
+            if known.count >= maxKnown { known = [:] }
+            known[search] = query
+        }
+        return query
+    }
 
     init(_ search: TrackingStore.RunSearch) throws(TrackingError) {
         self.search = search
@@ -55,19 +73,42 @@ struct RunQuery: Sendable {
         if search.onlyTopLevel, try Bool.fetchOne(db.cachedStatement(sql: "SELECT EXISTS (SELECT 1 FROM run_parents)")) ?? true {
             condition += " AND " + TrackingStore.topLevel
         }
-        let found =
-            if let term, experiments.count == 1 {
-                try inStretches(Self.stretches(term), term.key, experiments[0], condition, db)
-            } else if let param {
-                try withParam(param, experiments[0], condition, db)
-            } else {
-                try anyOrder(condition, db)
-            }
-        let page = seek.page(found, limit: search.maxResults)
-        return (page.rows.map { $0[0] }, page.next)
+        var found = Found(limit: search.maxResults)
+        if let term, experiments.count == 1 {
+            try inStretches(Self.stretches(term), term.key, experiments[0], condition, db, &found)
+        } else if let param {
+            try withParam(param, experiments[0], condition, db, &found)
+        } else {
+            try anyOrder(condition, db, &found)
+        }
+        return (found.seqs, found.place.map { seek.token(after: $0) })
     }
 
-    private func anyOrder(_ condition: String, _ db: Database) throws -> [Row] {
+    /// The rows of a page: their numbers, and the sort values of the last one when more follow.
+    private struct Found {
+        let limit: Int
+        private(set) var seqs: [Int64] = []
+        private var last: [DatabaseValue] = []
+        private var hasMore = false
+
+        init(limit: Int) { self.limit = limit }
+
+        var place: [DatabaseValue]? { hasMore ? last : nil }
+        /// How many rows to ask for: one more than there is room for.
+        var wanted: Int { hasMore ? 0 : limit + 1 - seqs.count }
+
+        /// - Parameter row: The number of a run, then its sort values.
+        mutating func add(_ row: SQLiteStatement) {
+            guard seqs.count < limit else {
+                hasMore = true
+                return
+            }
+            seqs.append(sqlite3_column_int64(row, 0))
+            if seqs.count == limit { last = (1..<sqlite3_column_count(row)).map { DatabaseValue(sqliteStatement: row, index: $0) } }
+        }
+    }
+
+    private func anyOrder(_ condition: String, _ db: Database, _ found: inout Found) throws {
         let place = seek.condition
         let wanted = experiments.count == 1 ? "= ?" : "IN (SELECT value FROM json_each(?))"
         let list: StatementArguments = experiments.count == 1 ? [experiments[0]] : [TrackingStore.list(experiments)]
@@ -76,14 +117,14 @@ struct RunQuery: Sendable {
             WHERE r.experiment \(wanted) AND \(condition) AND \(place.sql)
             ORDER BY \(seek.order) LIMIT ?
             """
-        return try Row.fetchAll(
-            Self.statement(sql, db),
-            arguments: sort.arguments + list + filter.arguments + place.arguments + [search.maxResults + 1])
+        let arguments = sort.arguments + list + filter.arguments + place.arguments + [found.wanted]
+        try TrackingStore.eachRow(Self.statement(sql, db), arguments) { found.add($0) }
     }
 
     /// Through the index of the parameter, which holds the runs in the order of a search that asks for none.
-    private func withParam(_ param: (name: String, text: String), _ experiment: Int64, _ condition: String, _ db: Database) throws -> [Row]
-    {
+    private func withParam(
+        _ param: (name: String, text: String), _ experiment: Int64, _ condition: String, _ db: Database, _ found: inout Found
+    ) throws {
         let columns = [SortColumn("v.start_time", isAscending: false), SortColumn("r.id")]
         let place = SearchSeek(columns, place: seek.place).condition
         // The index holds the beginning of a text; the filter looks at the whole.
@@ -94,8 +135,8 @@ struct RunQuery: Sendable {
             ORDER BY \(columns.map(\.order).joined(separator: ", ")) LIMIT ?
             """
         let start: StatementArguments = [experiment, param.name, param.text]
-        return try Row.fetchAll(
-            Self.statement(sql, db), arguments: start + filter.arguments + place.arguments + [search.maxResults + 1])
+        let arguments = start + filter.arguments + place.arguments + [found.wanted]
+        try TrackingStore.eachRow(Self.statement(sql, db), arguments) { found.add($0) }
     }
 
     /// Texts of statements that stay prepared. They follow what clients ask for, so there is a limit to them.
@@ -163,15 +204,14 @@ struct RunQuery: Sendable {
     }
 
     private func inStretches(
-        _ stretches: [Stretch], _ name: String, _ experiment: Int64, _ runs: String, _ db: Database
-    ) throws -> [Row] {
+        _ stretches: [Stretch], _ name: String, _ experiment: Int64, _ runs: String, _ db: Database, _ found: inout Found
+    ) throws {
         let find = try db.cachedStatement(sql: "SELECT id FROM names WHERE name = ?")
         let key = try Int64.fetchOne(find, arguments: [name]) ?? -1
         let flagCount = stretches[0].flags.count
         let flags = seek.place.map { $0.prefix(flagCount).map { Int.fromDatabaseValue($0) ?? 0 } }
         let first = flags.map { wanted in stretches.firstIndex { $0.flags == wanted } ?? 0 } ?? 0
-        var found: [Row] = []
-        for (index, stretch) in stretches.enumerated().dropFirst(first) where found.count <= search.maxResults {
+        for (index, stretch) in stretches.enumerated().dropFirst(first) where found.wanted > 0 {
             let place = index == first ? seek.place.map { Array($0.suffix(stretch.columns.count)) } : nil
             var after = SearchSeek(stretch.columns, place: place).condition
             if let place, let entry = stretch.entry { after = ("\(entry) AND \(after.sql)", [place[0]] + after.arguments) }
@@ -182,9 +222,8 @@ struct RunQuery: Sendable {
                 ORDER BY \((stretch.first + stretch.columns).map(\.order).joined(separator: ", ")) LIMIT ?
                 """
             let start: StatementArguments = [experiment, key]
-            found += try Row.fetchAll(
-                Self.statement(sql, db), arguments: start + filter.arguments + after.arguments + [search.maxResults + 1 - found.count])
+            let arguments = start + filter.arguments + after.arguments + [found.wanted]
+            try TrackingStore.eachRow(Self.statement(sql, db), arguments) { found.add($0) }
         }
-        return found
     }
 }

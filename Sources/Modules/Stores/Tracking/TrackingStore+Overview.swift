@@ -4,7 +4,7 @@ import GRDB
 /// What a person who looks around wants to know without reading every run: counts, names, families, sizes.
 extension TrackingStore {
     /// The values of a run that a table shows.
-    package struct RunColumns: Sendable, Equatable {
+    package struct RunColumns: Sendable, Hashable {
         package var metrics: [String]
         package var params: [String]
         package var tags: [String]

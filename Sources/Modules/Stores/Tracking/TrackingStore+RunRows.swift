@@ -7,17 +7,21 @@ extension TrackingStore {
     static func infos(_ seqs: [Int64], _ db: Database) throws -> [(seq: Int64, info: RunInfo)] {
         let columns = "seq, id, name, experiment, user, status, start_time, end_time, artifact_uri, deleted"
         let (condition, arguments) = among(seqs)
-        let rows = try Row.fetchCursor(
-            db.cachedStatement(sql: "SELECT \(columns) FROM runs WHERE seq \(condition)"), arguments: arguments)
         var known: [Int64: RunInfo] = [:]
         known.reserveCapacity(seqs.count)
-        while let row = try rows.next() {
-            guard let status = RunStatus(rawValue: row[5]) else { continue }
-            known[row[0]] = RunInfo(
-                id: row[1], name: row[2], experimentID: String(row[3] as Int64), user: row[4], status: status, startTime: row[6],
-                endTime: row[7], artifactURI: row[8], stage: row[9] ? .deleted : .active)
+        try eachRow(db.cachedStatement(sql: "SELECT \(columns) FROM runs WHERE seq \(condition)"), arguments) { row in
+            guard let status = RunStatus(rawValue: text(row, 5)) else { return }
+            let hasEnded = sqlite3_column_type(row, 7) != SQLITE_NULL
+            known[sqlite3_column_int64(row, 0)] = RunInfo(
+                id: text(row, 1), name: text(row, 2), experimentID: String(sqlite3_column_int64(row, 3)), user: text(row, 4),
+                status: status, startTime: sqlite3_column_int64(row, 6), endTime: hasEnded ? sqlite3_column_int64(row, 7) : nil,
+                artifactURI: text(row, 8), stage: sqlite3_column_int64(row, 9) != 0 ? .deleted : .active)
         }
         return seqs.compactMap { seq in known[seq].map { (seq, $0) } }
+    }
+
+    private static func text(_ row: SQLiteStatement, _ column: CInt) -> String {
+        sqlite3_column_text(row, column).map { String(cString: $0) } ?? ""
     }
 
     /// Whole runs in the order asked for.
@@ -69,7 +73,7 @@ extension TrackingStore {
     }
 
     /// A page of runs has thousands of values: their rows are handed out as the library has them.
-    private static func eachRow(
+    static func eachRow(
         _ statement: Statement, _ arguments: StatementArguments, _ body: (SQLiteStatement) throws -> Void
     ) throws {
         try statement.setArguments(arguments)
@@ -90,7 +94,7 @@ extension TrackingStore {
     }
 
     private static func pair(_ name: String, _ row: SQLiteStatement) -> KeyValue {
-        KeyValue(name, sqlite3_column_text(row, 2).map { String(cString: $0) } ?? "")
+        KeyValue(name, text(row, 2))
     }
 
     static func metric(_ row: Row) -> Metric {

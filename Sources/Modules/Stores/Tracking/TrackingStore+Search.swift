@@ -1,7 +1,7 @@
 import GRDB
 
 extension TrackingStore {
-    package struct RunSearch: Sendable {
+    package struct RunSearch: Sendable, Hashable {
         package var experiments: [String]
         package var filter = ""
         package var view = ViewType.activeOnly
@@ -22,7 +22,7 @@ extension TrackingStore {
     }
 
     package func searchingRuns(_ search: RunSearch) throws(TrackingError) -> TrackingOperation<Paged<Run>> {
-        let query = try RunQuery(search)
+        let query = try RunQuery.known(search)
         return .read(isBrief: { _ in search.maxResults <= Self.maxBriefPage }) { [self] db in
             let page = try query.page(db)
             let runs = try search.columns.map { try Self.runs(page.seqs, showing: $0, db) } ?? runs(page.seqs, db)
