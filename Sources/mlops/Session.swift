@@ -16,6 +16,8 @@ struct Session: Sendable {
     let settings: CommonSettings
     let log: any EventLog
     let store: ObjectStore
+    /// The settings as they are by now, for what may be mended while the process runs; `nil` while the file cannot be read.
+    let reread: @Sendable () -> CommonSettings?
     let readiness = Readiness()
 
     /// A logger that names its role.
@@ -29,8 +31,13 @@ struct Session: Sendable {
         settings read: (SettingsReader, ProjectDefinition) throws -> RoleSettings
     ) async throws -> (Session, RoleSettings) {
         let project = try ProjectFile.load(path: options.project, topicPrefix: ProcessInfo.processInfo.environment["MLOPS_TOPIC_PREFIX"])
-        let reader = SettingsReader(
-            flags: options.flags(role) + flags, environment: ProcessInfo.processInfo.environment, project: project)
+        let flags = options.flags(role) + flags, environment = ProcessInfo.processInfo.environment, path = options.project
+        let reader = SettingsReader(flags: flags, environment: environment, project: project)
+        let reread: @Sendable () -> CommonSettings? = {
+            // Somebody may be writing the file at this moment: the next time it is whole.
+            guard let project = try? ProjectFile.load(path: path, topicPrefix: environment["MLOPS_TOPIC_PREFIX"]) else { return nil }
+            return try? CommonSettings(reader: SettingsReader(flags: flags, environment: environment, project: project), role: role)
+        }
         // Both are read before either complains, so that all problems are told at once.
         let commonResult = Result { try CommonSettings(reader: reader, role: role) }
         let ownResult = Result { try read(reader, project) }
@@ -48,8 +55,8 @@ struct Session: Sendable {
         try await log.createTopics(Topics.plans(project))
         let store = try await ObjectStore(
             url: common.objectsURL, durability: common.durability == .full ? .powerLoss : .processKill,
-            s3: S3Options(common.s3, environment: ProcessInfo.processInfo.environment))
-        return (Session(role: role, project: project, settings: common, log: log, store: store), own)
+            s3: S3Options(common.s3, environment: environment))
+        return (Session(role: role, project: project, settings: common, log: log, store: store, reread: reread), own)
     }
 }
 

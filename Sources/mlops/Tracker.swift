@@ -20,43 +20,61 @@ struct Tracker: Sendable {
     /// Trusted for HTTPS, instead of the system's.
     private let authority: String?
     private let spool: TrackingSpool
+    /// Where the server is by now, and what it asks for.
+    private let again: @Sendable () async -> JSONClient?
     private let readiness: Readiness
 
     /// For a role that runs alone.
     /// - Throws: When the settings name an authority that cannot be read.
     static func find(_ session: Session) async throws -> Tracker {
-        var known = session.settings.trackURL, token = session.settings.trackToken?.revealed
+        var known = session.settings.trackURL, token = session.settings.trackCredential
         if known == nil, let found = try await endpoint(of: session.settings.dataDirectory, session.settings.trackAuthority) {
             known = found.track
             token = token ?? found.token
         }
         return Tracker(
             own: known == nil ? session.trackRole(port: 0) : nil, known: known, token: token, authority: session.settings.trackAuthority,
-            spool: Self.spool(session), readiness: session.readiness)
+            spool: Self.spool(session), again: Self.again(session), readiness: session.readiness)
     }
 
     private init(
-        own: TrackRole?, known: String?, token: String?, authority: String?, spool: TrackingSpool, readiness: Readiness
+        own: TrackRole?, known: String?, token: String?, authority: String?, spool: TrackingSpool,
+        again: @escaping @Sendable () async -> JSONClient?, readiness: Readiness
     ) {
         self.own = own
         self.known = known
         self.token = token
         self.authority = authority
         self.spool = spool
+        self.again = again
         self.readiness = readiness
     }
 
     /// For a process that runs every role: its own server as the settings say, unless they name another one.
     init(_ session: Session, _ settings: TrackSettings) {
         known = session.settings.trackURL
-        token = session.settings.trackToken?.revealed
+        token = session.settings.trackCredential
         authority = session.settings.trackAuthority
         spool = Self.spool(session)
+        again = Self.again(session)
         readiness = session.readiness
         own = known == nil ? session.trackRole(settings) : nil
     }
 
     private static func spool(_ session: Session) -> TrackingSpool { TrackingSpool(directory: session.settings.dataDirectory + "/spool") }
+
+    /// Looks for the server as the settings and `DIR/endpoints.json` name it by now.
+    private static func again(_ session: Session) -> @Sendable () async -> JSONClient? {
+        { [reread = session.reread] in
+            guard let settings = reread() else { return nil }
+            var url = settings.trackURL, token = settings.trackCredential
+            if url == nil, let found = try? await endpoint(of: settings.dataDirectory, settings.trackAuthority) {
+                url = found.track
+                token = token ?? found.token
+            }
+            return url.flatMap { try? JSONClient(baseURL: $0, authority: settings.trackAuthority, bearer: token) }
+        }
+    }
 
     /// A client, once the server answers; it first hands over what earlier runs could not.
     func client() async throws -> TrackingClient {
@@ -70,15 +88,15 @@ struct Tracker: Sendable {
     }
 
     private func connected() async throws -> TrackingClient {
-        if let known { return try Self.client(known, token, authority, spool: spool) }
+        if let known { return try client(known, token) }
         guard let own else { throw Failure(.unreachable, "there is no tracking server") }
         do {
-            return try Self.client(try await own.address.wait().url, own.directorySecret.revealed, authority, spool: spool)
+            return try client(try await own.address.wait().url, own.directorySecret.revealed)
         } catch TrackRole.Error.inUse(let directory) {
             // Another process was quicker; it says where it listens in a moment.
             for _ in 0..<100 {
                 if let found = try await Self.endpoint(of: directory, authority) {
-                    return try Self.client(found.track, found.token, authority, spool: spool)
+                    return try client(found.track, found.token)
                 }
                 try await Task.sleep(for: .milliseconds(100))
             }
@@ -91,16 +109,18 @@ struct Tracker: Sendable {
 
     /// A client of the server that the settings name, or of the one that works on the directory; starts none.
     static func running(_ session: Session) async throws -> TrackingClient? {
-        let settings = session.settings, token = settings.trackToken?.revealed
+        let settings = session.settings, token = settings.trackCredential
         if let url = settings.trackURL { return try client(url, token, settings.trackAuthority) }
         guard let found = try await endpoint(of: settings.dataDirectory, settings.trackAuthority) else { return nil }
         return try client(found.track, token ?? found.token, settings.trackAuthority)
     }
 
-    private static func client(
-        _ url: String, _ token: String?, _ authority: String?, spool: TrackingSpool? = nil
-    ) throws -> TrackingClient {
-        TrackingClient(http: try JSONClient(baseURL: url, authority: authority, bearer: token), spool: spool)
+    private func client(_ url: String, _ token: String?) throws -> TrackingClient {
+        TrackingClient(http: try JSONClient(baseURL: url, authority: authority, bearer: token), spool: spool, find: again)
+    }
+
+    private static func client(_ url: String, _ token: String?, _ authority: String?) throws -> TrackingClient {
+        TrackingClient(http: try JSONClient(baseURL: url, authority: authority, bearer: token))
     }
 
     /// What may be wrong when the server that the directory names does not answer.
@@ -155,6 +175,16 @@ struct Deferred: Service {
     func run() async throws {
         let service = try await cancelWhenGracefulShutdown { try await make() }
         try await service.run()
+    }
+}
+
+extension CommonSettings {
+    /// What the settings say to show the tracking server, as it is by now.
+    var trackCredential: String? {
+        if let trackToken { return trackToken.revealed }
+        guard let text = trackTokenFile.flatMap({ try? String(contentsOfFile: $0, encoding: .utf8) }) else { return nil }
+        let token = text.trimmingCharacters(in: .whitespacesAndNewlines)
+        return token.isEmpty ? nil : token
     }
 }
 

@@ -127,6 +127,7 @@ struct SettingsTests {
                 serve.admin_port      9104                          (default)
                 track.url                                           (not set)
                 track.token                                         (not set)
+                track.token_file                                    (not set)
                 track.ca                                            (not set)
                 track.artifacts                                     (not set)
                 objects.url           file:/project/.mlops/objects  (default)

@@ -147,7 +147,7 @@ import Web
         try await TrackServer.with(directory: directory) { (server: TrackServer) async throws in
             let client = TrackingClient(http: server.http, spool: spool)
             // The first attempt ends after some of it, as a crash would end it.
-            for entry in await spool.entries(run).prefix(3) {
+            for entry in try await spool.batch(run).entries.prefix(3) {
                 #expect(await server.api(.post, entry.route, String(decoding: entry.body, as: UTF8.self)).status == 200)
             }
             #expect(try await client.replay() == 16)

@@ -5,6 +5,9 @@ import Synchronization
 /// A sleep that is cancelled stays in the scheduler until its time: one for every request would hold memory for as long as
 /// a request may take, which under load is most of a process.
 final class Deadlines: Sendable {
+    /// For what this process asks of others.
+    static let outgoing = Deadlines()
+
     private typealias Instant = ContinuousClock.Instant
 
     private struct Entry {

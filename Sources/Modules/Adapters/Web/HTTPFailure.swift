@@ -1,5 +1,12 @@
 import AsyncHTTPClient
 import NIOCore
+import NIOPosix
+
+#if canImport(Glibc)
+import Glibc
+#else
+import Darwin
+#endif
 
 /// Why a request to another server brought no answer to use.
 package struct HTTPFailure: Error, CustomStringConvertible {
@@ -37,6 +44,16 @@ package struct HTTPFailure: Error, CustomStringConvertible {
         case .status(let status): status == 408 || status == 429 || (status >= 500 && status != 501)
         case .timedOut, .unreachable: true
         case .tooLarge, .badAnswer, .badRequest: false
+        }
+    }
+
+    /// Whether the server surely did nothing: it refused the connection or who asks, or said that it has no capacity.
+    package var wasNotAccepted: Bool {
+        switch code {
+        case .status(401), .status(403), .status(429), .status(503): true
+        // A name that leads to nobody who answers, or an address that does not.
+        case .unreachable: cause is NIOConnectionError || (cause as? IOError)?.errnoCode == ECONNREFUSED
+        default: false
         }
     }
 

@@ -83,7 +83,7 @@ package struct JSONClient: Sendable {
                 return try await attempt(call)
             } catch {
                 failures += 1
-                guard error.isRetriable, call.isIdempotent || Self.wasNotAccepted(error), !Task.isCancelled,
+                guard error.isRetriable, call.isIdempotent || error.wasNotAccepted, !Task.isCancelled,
                     let delay = retry.delay(afterFailures: failures, jitter: Double.random(in: 0..<1))
                 else { throw error }
                 do { try await Task.sleep(for: delay) } catch let cancellation { throw HTTPFailure(cancellation, during: describe(call)) }
@@ -96,14 +96,8 @@ package struct JSONClient: Sendable {
         try await send(call).json(during: describe(call))
     }
 
-    /// Whether the server surely did nothing: it refused the connection or said that it has no capacity.
-    private static func wasNotAccepted(_ failure: HTTPFailure) -> Bool {
-        switch failure.code {
-        case .status(429), .status(503): true
-        case .unreachable: failure.cause is NIOConnectionError
-        default: false
-        }
-    }
+    /// Whether it asks at the same address and shows the same token.
+    package func asksAlike(_ other: JSONClient) -> Bool { baseURL == other.baseURL && bearer == other.bearer }
 
     private func describe(_ call: Call) -> String { "\(call.method.rawValue) \(baseURL)\(call.path)" }
 
@@ -121,19 +115,26 @@ package struct JSONClient: Sendable {
             request.body = .bytes(ByteBuffer(bytes: body))
         }
         do {
-            let deadline = NIODeadline.now() + .nanoseconds(Self.nanoseconds(timeout))
-            let response = try await client.execute(request, deadline: deadline)
-            let status = Int(response.status.code)
-            let buffer = try await response.body.collect(upTo: maxAnswerBytes)
-            let body = Array(buffer.readableBytesView)
-            guard status < 400 else { throw HTTPFailure(.status(status), during: describe(call), body: Array(body.prefix(64 << 10))) }
-            return Answer(status: status, body: body, etag: response.headers.first(name: "etag"))
+            // The library's deadline ends with the head of the answer, ours with its last byte.
+            let answer = try await Deadlines.outgoing.run(within: timeout) { [request, client, timeout, maxAnswerBytes] in
+                let response = try await client.execute(request, deadline: .now() + .nanoseconds(Self.nanoseconds(timeout)))
+                let buffer = try await response.body.collect(upTo: maxAnswerBytes)
+                // A body that is no longer read may look as if it ended.
+                try Task.checkCancellation()
+                return Answer(
+                    status: Int(response.status.code), body: Array(buffer.readableBytesView), etag: response.headers.first(name: "etag"))
+            }
+            guard let answer else { throw HTTPFailure(.timedOut, during: describe(call)) }
+            guard answer.status < 400 else {
+                throw HTTPFailure(.status(answer.status), during: describe(call), body: Array(answer.body.prefix(64 << 10)))
+            }
+            return answer
         } catch {
             throw HTTPFailure(error, during: describe(call))
         }
     }
 
-    private static func nanoseconds(_ duration: Duration) -> Int64 {
+    static func nanoseconds(_ duration: Duration) -> Int64 {
         let (seconds, attoseconds) = duration.components
         return min(seconds, 1_000_000) * 1_000_000_000 + attoseconds / 1_000_000_000
     }

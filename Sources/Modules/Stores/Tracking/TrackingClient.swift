@@ -6,7 +6,8 @@ package import Web
 ///
 /// Speaks MLflow's REST protocol, so any MLflow server answers it. Requests are retried within bounds; see ``JSONClient``.
 package struct TrackingClient: Sendable {
-    let http: JSONClient
+    private let connection: TrackingConnection
+    var http: JSONClient { connection.http }
     /// Keeps what runs report while the server is away.
     let spool: TrackingSpool?
     private let places = ArtifactPlaces()
@@ -20,8 +21,10 @@ package struct TrackingClient: Sendable {
         self.init(http: JSONClient(baseURL: url, bearer: token, retry: retry), spool: spool)
     }
 
-    package init(http: JSONClient, spool: TrackingSpool? = nil) {
-        self.http = http
+    /// - Parameter find: Looks for the server again when it does not answer, or does not know who asks: both its address and
+    ///   what it asks for may be others by now. Asked after such failures alone; `nil` when there is nothing to find.
+    package init(http: JSONClient, spool: TrackingSpool? = nil, find: (@Sendable () async -> JSONClient?)? = nil) {
+        connection = TrackingConnection(http, find: find)
         self.spool = spool
     }
 
@@ -173,11 +176,14 @@ package struct TrackingClient: Sendable {
     }
 
     func json(_ call: JSONClient.Call) async throws(TrackingFailure) -> JSONValue {
-        do throws(HTTPFailure) { return try await http.json(call) } catch { throw TrackingFailure(error) }
+        let answer = try await answer(call)
+        do throws(HTTPFailure) { return try answer.json(during: "\(call.method.rawValue) \(url)\(call.path)") } catch {
+            throw TrackingFailure(error)
+        }
     }
 
     func answer(_ call: JSONClient.Call) async throws(TrackingFailure) -> JSONClient.Answer {
-        do throws(HTTPFailure) { return try await http.send(call) } catch { throw TrackingFailure(error) }
+        try await connection.send(call)
     }
 
     func missing(_ what: String) -> TrackingFailure {

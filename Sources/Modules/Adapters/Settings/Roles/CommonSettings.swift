@@ -49,6 +49,8 @@ package struct CommonSettings: Sendable {
     /// The tracking server; `nil` for the one that the log's directory names, or one of this process.
     package let trackURL: String?
     package let trackToken: Secret?
+    /// A file with the token: another may be in it by now. `nil` for ``trackToken``, which goes before it.
+    package let trackTokenFile: String?
     /// PEM file of the authorities to trust when the tracking server speaks HTTPS, instead of the system's.
     package let trackAuthority: String?
     /// Where the tracking server keeps artefacts: `file:DIRECTORY` or `s3://BUCKET/PREFIX`; `nil` for its own directory.
@@ -76,6 +78,7 @@ package struct CommonSettings: Sendable {
         adminPort = reader.read(Self.adminPort(role))
         trackURL = reader.read(Self.trackURL)
         trackToken = reader.read(Self.trackToken)
+        trackTokenFile = reader.read(Self.trackTokenFile)
         trackAuthority = reader.read(Self.trackAuthority)
         artifactsURL = reader.read(Self.artifactsURL).map { Self.anchored($0, "file:", reader, "track.artifacts") }
         objectsURL = Self.anchored(reader.read(Self.objectsURL(dataDirectory: dataDirectory)), "file:", reader, "objects.url")
@@ -109,6 +112,8 @@ package struct CommonSettings: Sendable {
     }
     static let trackURL = OptionalSetting("track.url", .httpURL, "The tracking server to use.")
     static let trackToken = OptionalSetting("track.token", .secret, "What the tracking server asks for.", isSecret: true)
+    static let trackTokenFile = OptionalSetting(
+        "track.token_file", .path, "A file with what the tracking server asks for; read again when the server refuses it.")
     static let trackAuthority = OptionalSetting(
         "track.ca", .path, "A PEM file: the authority that signed the tracking server's certificate.")
     static let artifactsURL = OptionalSetting(
@@ -123,7 +128,7 @@ package struct CommonSettings: Sendable {
         [
             SettingInfo(logURL(directory: "PROJECT")), SettingInfo(dataDirectory(directory: "PROJECT")), SettingInfo(durability),
             SettingInfo(logLevel), SettingInfo(logFormat),
-            SettingInfo(host), SettingInfo(trackURL), SettingInfo(trackToken), SettingInfo(trackAuthority),
+            SettingInfo(host), SettingInfo(trackURL), SettingInfo(trackToken), SettingInfo(trackTokenFile), SettingInfo(trackAuthority),
             SettingInfo(artifactsURL), SettingInfo(objectsURL(dataDirectory: "DATA")),
         ] + S3Settings.catalogue + KafkaSettings.catalogue + Role.allCases.map { SettingInfo(adminPort($0)) }
 }
