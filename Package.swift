@@ -120,7 +120,7 @@ let modules: [Module] = [
     Module(
         name: "TrackRole", layer: .roles,
         uses: ["Domain", "Table", "Project", "Settings", "EventLog", "Columnar", "ObjectStore", "Web", "Tracking", "Registry"],
-        products: roleProducts + [hummingbird, httpTypes, nioCore], tested: true),
+        products: roleProducts + [collections, hummingbird, httpTypes, nioCore], tested: true),
     Module(
         name: "ServeRole", layer: .roles,
         uses: [

@@ -1,5 +1,3 @@
-import Dispatch
-
 #if canImport(Glibc)
 import Glibc
 #else
@@ -17,12 +15,9 @@ package enum PublicAddress {
 
     /// - Parameter allowsPrivate: Takes any address, for networks that are trusted.
     /// - Returns: The text of the first address.
-    /// - Throws: When the name is unknown or any of its addresses is not public.
+    /// - Throws: When the name is unknown or any of its addresses is not public, and at once when the task is cancelled.
     package static func find(_ host: String, allowsPrivate: Bool = false) async throws(Refused) -> String {
-        let result: Result<String, Refused> = await withCheckedContinuation { continuation in
-            DispatchQueue.global().async { continuation.resume(returning: resolve(host, allowsPrivate)) }
-        }
-        return try result.get()
+        try await NameLookup().run { resolve(host, allowsPrivate) }.get()
     }
 
     private static func resolve(_ host: String, _ allowsPrivate: Bool) -> Result<String, Refused> {

@@ -40,10 +40,8 @@ extension Route {
         Route(.post, path: "webhooks/{webhook_id}/test") { service, arguments in
             let id = try arguments.text("webhook_id")
             let webhook = try await service.webhooks.store.webhook(id: id)
-            let secret = try await service.webhooks.store.secret(id: id)
             let event = RegistryEvent(.versionCreated, model: "example", number: 1, time: service.now())
-            let outcome = await service.webhooks.send(
-                WebhookSender.payload(event), to: webhook.url, secret: secret, delivery: "test")
+            let outcome = await service.webhooks.test(webhook, event)
             return .message("result") { writer in
                 writer.object { writer in
                     writer.field("success", outcome.isSuccess)

@@ -104,18 +104,22 @@ package struct WebhookStore: Sendable {
         }
     }
 
+    /// A webhook and its secret, or why that cannot be read: the other webhooks have theirs.
+    package struct Target: Sendable {
+        package let webhook: Webhook
+        package let secret: Result<String?, TrackingError>
+    }
+
     /// The active webhooks of an event, each with its secret.
-    package func targets(of event: String) async throws(TrackingError) -> [(webhook: Webhook, secret: String?)] {
+    package func targets(of event: String) async throws(TrackingError) -> [Target] {
         let found = try await database.read { db in
             try Row.fetchAll(db, sql: "SELECT id, secret FROM webhooks WHERE status = 'ACTIVE'").map { row in
                 (webhook: try Self.webhook(row["id"], db), secret: row["secret"] as Data?)
             }
         }
-        var targets: [(webhook: Webhook, secret: String?)] = []
-        for (webhook, secret) in found where webhook.events.contains(where: { $0.name == event }) {
-            targets.append((webhook, try open(secret)))
+        return found.filter { found in found.webhook.events.contains { $0.name == event } }.map { webhook, secret in
+            Target(webhook: webhook, secret: Result { () throws(TrackingError) in try open(secret) })
         }
-        return targets
     }
 
     package func secret(id: String) async throws(TrackingError) -> String? {
