@@ -70,6 +70,28 @@ import Tracking
             ])
     }
 
+    @Test func `a move that is sent again because its answer was lost is in the audit once`() async throws {
+        let fixture = try await Fixture()
+        try await fixture.model("m", versions: 2)
+        func move(_ number: Int, _ promotion: Promotion, _ now: Int64, alias: String = "champion") async throws -> [Int64] {
+            try await fixture.registry.setAlias(model: "m", alias: alias, number: number, promotion: promotion, now: now)
+            return try await fixture.registry.promotions(model: "m").map(\.time)
+        }
+        let ada = Promotion(actor: "ada", reason: "better", verdict: "{}")
+        #expect(try await move(1, ada, 30) == [30])
+        #expect(try await move(1, ada, 31) == [30])
+        // Anything else about it makes it another one.
+        #expect(try await move(1, Promotion(actor: "bob", reason: "better", verdict: "{}"), 32) == [32, 30])
+        #expect(try await move(1, Promotion(actor: "bob", reason: "sure", verdict: "{}"), 33) == [33, 32, 30])
+        #expect(try await move(1, Promotion(actor: "bob", reason: "sure"), 34) == [34, 33, 32, 30])
+        #expect(try await move(1, ada, 35, alias: "other") == [35, 34, 33, 32, 30])
+        #expect(try await move(2, ada, 36) == [36, 35, 34, 33, 32, 30])
+        #expect(try await move(1, ada, 37) == [37, 36, 35, 34, 33, 32, 30])
+        _ = try await fixture.registry.deleteAlias(model: "m", alias: "champion", promotion: ada, now: 38)
+        _ = try await fixture.registry.deleteAlias(model: "m", alias: "champion", promotion: ada, now: 39)
+        #expect(try await move(1, ada, 40).prefix(3) == [40, 38, 37])
+    }
+
     @Test func `an alias of nothing is refused as clients expect`() async throws {
         let fixture = try await Fixture()
         try await fixture.model("m", versions: 1)

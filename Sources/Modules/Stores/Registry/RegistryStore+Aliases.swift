@@ -4,6 +4,8 @@ package import Tracking
 
 extension RegistryStore {
     /// Points an alias at a version and keeps, in the same transaction, who did it and why.
+    ///
+    /// A request that comes again because its answer was lost is the same move: the audit has it once.
     package func setAlias(
         model: String, alias: String, number: Int, promotion: Promotion, now: EventTime.Milliseconds
     ) async throws(TrackingError) {
@@ -12,12 +14,26 @@ extension RegistryStore {
         try await database.write { db in
             _ = try Self.version(model, number, db)
             let previous = try Self.aliased(model, alias, db)
+            let record = PromotionRecord(
+                model: model, alias: alias, previous: previous, number: number, promotion: promotion, time: now)
+            if previous == number, try Self.isNewest(record, db) { return }
             try db.execute(sql: "INSERT OR REPLACE INTO model_aliases VALUES (?, ?, ?)", arguments: [model, alias, number])
             try db.execute(sql: "UPDATE registered_models SET last_update_time = ? WHERE name = ?", arguments: [now, model])
-            try Self.keep(
-                PromotionRecord(
-                    model: model, alias: alias, previous: previous, number: number, promotion: promotion, time: now), db)
+            try Self.keep(record, db)
         }
+    }
+
+    /// Whether the alias' last move was made by the same actor, for the same reason, onto the same version.
+    private static func isNewest(_ record: PromotionRecord, _ db: Database) throws -> Bool {
+        let newest = try Row.fetchOne(
+            db,
+            sql: """
+                SELECT number, actor, reason, verdict FROM promotions WHERE model = ? AND alias = ? AND life = \(life)
+                ORDER BY id DESC LIMIT 1
+                """, arguments: [record.model, record.alias, record.model])
+        guard let newest else { return false }
+        let promotion = Promotion(actor: newest["actor"], reason: newest["reason"], verdict: newest["verdict"])
+        return newest["number"] == record.number && promotion == record.promotion
     }
 
     /// - Returns: Whether there was such an alias.
