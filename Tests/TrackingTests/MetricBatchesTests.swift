@@ -61,7 +61,7 @@ import Testing
         let fixture = try await StoreFixture(), store = fixture.store
         let gone = try await fixture.run("gone", start: 1, metrics: points(20, step: 1))
         try await store.setRunStage(id: gone, .deleted, now: 5)
-        #expect(try await store.collect(deletedBefore: 9).runs == [gone])
+        #expect(try await store.collect(deletedBefore: 9, referred: { _, _ in "FALSE" }).runs == [gone])
         let next = try await fixture.run("next", start: 2)
         #expect(try await store.history(run: next, key: "k0").elements.isEmpty)
     }

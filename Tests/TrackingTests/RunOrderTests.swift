@@ -114,7 +114,7 @@ import Testing
         try await store.logParam(run: run.info.id, KeyValue("q", "1"))
         #expect(try await indexed() == ["1", String(repeating: "x", count: 100)])
         try await store.setRunStage(id: run.info.id, .deleted, now: 2)
-        _ = try await store.collect(deletedBefore: 3)
+        _ = try await store.collect(deletedBefore: 3, referred: { _, _ in "FALSE" })
         #expect(try await indexed().isEmpty)
     }
 

@@ -153,7 +153,7 @@ struct TraceFixture {
         try await fixture.tracking.store.setExperimentStage(id: experiment, .deleted, now: 2)
         #expect(await refusal { try await fixture.trace("tr-c", experiment: experiment) } == .invalidParameter)
         #expect(try await fixture.store.trace(id: "tr-a").id == "tr-a", "until then it can come back")
-        let garbage = try await fixture.tracking.store.collect(deletedBefore: 10)
+        let garbage = try await fixture.tracking.store.collect(deletedBefore: 10, referred: { _, _ in "FALSE" })
         #expect(garbage.artifacts == ["\(experiment)/traces"])
         #expect(await refusal { try await fixture.store.trace(id: "tr-a") } == .doesNotExist)
         #expect(try await fixture.found() == ["tr-b"])

@@ -19,7 +19,7 @@ struct TrackBackup: AsyncParsableCommand {
 
     func run() async throws {
         try await ExitStatus.mapped {
-            try await directory.database().backup(to: file)
+            try await TrackingDatabase.backup(of: try directory.databaseFile(), to: file)
             let place = try directory.artifactPlace().url
             let rest =
                 place.hasPrefix("s3:")
@@ -46,14 +46,22 @@ struct TrackCollect: AsyncParsableCommand {
             guard let age = DurationText.parse(olderThan) else {
                 throw Failure(.badSettings, "--older-than \(olderThan) is not a duration such as 12h or 30d")
             }
-            let store = TrackingStore(database: try await directory.database())
+            let store = TrackingStore(database: try await directory.database(dryRun ? .reader : .guest))
             // Opened first: rows whose files cannot be reached stay.
             let files = try await directory.artifacts()
-            let garbage = try await store.collect(deletedBefore: Telemetry.wallClock() - age, isTrial: dryRun)
-            for folder in garbage.artifacts where !dryRun { try await files.delete(folder) }
+            let garbage = try await store.collect(
+                deletedBefore: Telemetry.wallClock() - age, isTrial: dryRun, referred: RegistryReferences.sql
+            ) { batch in
+                for folder in batch.artifacts where !dryRun { try await files.delete(folder) }
+            }
             let verb = dryRun ? "would remove" : "removed"
             print(
                 "\(verb) \(garbage.experiments.count) experiments, \(garbage.runs.count) runs, \(garbage.loggedModels.count) logged models")
+            if !garbage.kept.isEmpty {
+                print("kept \(garbage.kept.count) that were deleted, because versions of registered models refer to them")
+                for name in garbage.kept.prefix(20) { print("kept: \(name)") }
+                if garbage.kept.count > 20 { print("and \(garbage.kept.count - 20) more") }
+            }
             try await removeLeftovers(files, verb)
         }
     }
@@ -90,108 +98,5 @@ struct TrackExport: AsyncParsableCommand {
                 "\(counts.experiments) experiments, \(counts.runs) runs, \(counts.metrics) observations, \(counts.versions) versions, \(counts.traces) traces"
             )
         }
-    }
-}
-
-struct TrackImport: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(
-        commandName: "import", abstract: "Take over the runs, models and files of an MLflow server.")
-
-    @OptionGroup var directory: TrackDirectory
-
-    @Option(help: "sqlite:PATH, the other server's database file (it should not run meanwhile), or its http://HOST:PORT.")
-    var fromMlflow: String
-
-    @Option(help: "The folder that the other server keeps its artifacts in (its --artifacts-destination).")
-    var artifacts: String?
-
-    func run() async throws {
-        try await ExitStatus.mapped {
-            let isRemote = ["http://", "https://"].contains(where: fromMlflow.hasPrefix)
-            let path = isRemote ? directory.path + "/import-\(ProcessInfo.processInfo.processIdentifier).sqlite" : try local()
-            defer { if isRemote { try? FileManager.default.removeItem(atPath: path) } }
-            let database = try await directory.database(mustExist: false)
-            try await TrackingStore(database: database).prepare(now: Telemetry.wallClock())
-            if isRemote { try await MLflowDownload(http: other).run(into: path) }
-            let report = try await MLflowImport(database: database).run(path: path)
-            let (copied, missing) = try await isRemote ? fetch(report.artifacts) : copy(report.artifacts)
-            print(
-                "\(report.experiments) experiments, \(report.runs) runs, \(report.metrics) observations, \(report.models) models, \(report.versions) versions, \(report.traces) traces, \(copied) files"
-            )
-            for place in missing.prefix(20) { print("not found: \(place)") }
-            if missing.count > 20 { print("and \(missing.count - 20) more folders not found") }
-        }
-    }
-
-    private func local() throws -> String {
-        guard let prefix = ["sqlite:///", "sqlite:"].first(where: fromMlflow.hasPrefix) else {
-            throw Failure(.badSettings, "--from-mlflow \(fromMlflow) is neither sqlite:PATH nor http://HOST:PORT")
-        }
-        return String(fromMlflow.dropFirst(prefix.count))
-    }
-
-    /// The other server; it may ask for a token.
-    private var other: JSONClient {
-        JSONClient(baseURL: fromMlflow, bearer: ProcessInfo.processInfo.environment["MLFLOW_TRACKING_TOKEN"], timeout: .seconds(120))
-    }
-
-    private func fetch(_ folders: [MLflowImport.Artifacts]) async throws -> (copied: Int, missing: [String]) {
-        let store = try await directory.artifacts(), client = TrackingClient(http: other)
-        var copied = 0, missing: [String] = []
-        for folder in folders {
-            guard folder.source.hasPrefix("mlflow-artifacts:/") else {
-                missing.append(folder.source)
-                continue
-            }
-            var below = [""]
-            while let path = below.popLast() {
-                for entry in try await client.listArtifacts(uri: folder.source, path: path) {
-                    if entry.isDirectory {
-                        below.append(entry.path)
-                        continue
-                    }
-                    let upload = try await store.upload(folder.path + "/" + entry.path)
-                    try await upload.write(client.download(uri: folder.source, path: entry.path))
-                    try await upload.finish()
-                    copied += 1
-                }
-            }
-        }
-        return (copied, missing)
-    }
-
-    private func copy(_ folders: [MLflowImport.Artifacts]) async throws -> (copied: Int, missing: [String]) {
-        let store = try await directory.artifacts()
-        var copied = 0, missing: [String] = []
-        for folder in folders {
-            guard let from = source(folder.source) else {
-                missing.append(folder.source)
-                continue
-            }
-            var isFolder: ObjCBool = false
-            // A run that stored nothing has no folder.
-            guard FileManager.default.fileExists(atPath: from, isDirectory: &isFolder), isFolder.boolValue else { continue }
-            for file in try FileManager.default.subpathsOfDirectory(atPath: from) {
-                let path = from + "/" + file
-                guard try FileManager.default.attributesOfItem(atPath: path)[.type] as? FileAttributeType == .typeRegular else { continue }
-                let upload = try await store.upload(folder.path + "/" + file)
-                let handle = try FileHandle(forReadingFrom: URL(filePath: path))
-                while let bytes = try handle.read(upToCount: 1 << 20), !bytes.isEmpty { try await upload.write(Array(bytes)) }
-                try handle.close()
-                try await upload.finish()
-                copied += 1
-            }
-        }
-        return (copied, missing)
-    }
-
-    /// Where the other server has a folder of files on this machine; `nil` when that is elsewhere.
-    private func source(_ uri: String) -> String? {
-        if uri.hasPrefix("mlflow-artifacts:/") {
-            let path = uri.dropFirst(18).drop { $0 == "/" }
-            return artifacts.map { $0 + "/" + path }
-        }
-        if uri.hasPrefix("file://") { return String(uri.dropFirst(7)) }
-        return uri.contains("://") ? nil : uri
     }
 }

@@ -42,12 +42,19 @@ struct TrackDirectory: ParsableArguments {
 
     func artifacts() async throws -> ArtifactStore { try await artifactPlace().open(maxBytes: 1 << 40) }
 
+    /// The database beside the server that may be running: never migrated here, refused when it is of another version.
     /// - Parameter mustExist: Refuses a directory without a server's database instead of making one.
-    func database(mustExist: Bool = true) async throws -> TrackingDatabase {
-        if mustExist, !FileManager.default.fileExists(atPath: path + "/tracking.sqlite") {
+    func database(_ mode: TrackingDatabase.Mode = .guest, mustExist: Bool = true) async throws -> TrackingDatabase {
+        if mustExist { _ = try databaseFile() }
+        return try await TrackRole.database(path, mode: mode)
+    }
+
+    func databaseFile() throws -> String {
+        let file = path + "/tracking.sqlite"
+        guard FileManager.default.fileExists(atPath: file) else {
             throw Failure(.badSettings, "\(path) holds no tracking.sqlite; name the server's directory with --data")
         }
-        return try await TrackRole.database(path)
+        return file
     }
 }
 
@@ -102,7 +109,7 @@ struct TrackTokenList: AsyncParsableCommand {
     func run() async throws {
         try await ExitStatus.mapped {
             let now = Telemetry.wallClock()
-            for token in try await TokenStore(database: try await directory.database()).list() {
+            for token in try await TokenStore(database: try await directory.database(.reader)).list() {
                 let state = token.revokedAt != nil ? "revoked" : token.isValid(at: now) ? "valid" : "expired"
                 print(
                     [

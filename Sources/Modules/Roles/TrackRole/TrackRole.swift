@@ -166,10 +166,10 @@ package struct TrackRole: Service {
 
     /// Everything a tracking directory's database holds.
     package static func database(
-        _ directory: String, isDurable: Bool = false, maxReaders: Int = 4
+        _ directory: String, mode: TrackingDatabase.Mode = .owner, isDurable: Bool = false, maxReaders: Int = 4
     ) async throws -> TrackingDatabase {
         try await TrackingDatabase.open(
-            path: directory + "/tracking.sqlite",
+            path: directory + "/tracking.sqlite", mode: mode,
             migrations: TrackingSchema.migrations + RegistrySchema.migrations + TokenStore.migrations + WebhookStore.migrations,
             isDurable: isDurable, maxReaders: maxReaders)
     }

@@ -194,6 +194,8 @@ package struct MLflowDownload: Sendable {
         );
         CREATE TABLE params (key TEXT, value TEXT, run_uuid TEXT);
         CREATE TABLE tags (key TEXT, value TEXT, run_uuid TEXT);
+        CREATE INDEX params_by_run ON params (run_uuid);
+        CREATE INDEX tags_by_run ON tags (run_uuid);
         CREATE TABLE metrics (key TEXT, value FLOAT, timestamp INT, run_uuid TEXT, step INT, is_nan INT);
         CREATE INDEX metrics_by_run ON metrics (run_uuid);
         CREATE TABLE latest_metrics (key TEXT, value FLOAT, timestamp INT, step INT, is_nan INT, run_uuid TEXT);

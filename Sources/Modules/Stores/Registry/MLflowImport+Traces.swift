@@ -6,20 +6,31 @@ extension MLflowImport {
     /// Traces with their spans, tags, metadata, assessments and links to runs.
     ///
     /// Newer servers keep names, sessions and counts of tokens in columns, older ones among tags and metadata.
+    static let freshTraces = """
+        SELECT s.request_id AS id, p.ours AS experiment FROM src.trace_info s JOIN temp.place p ON p.theirs = s.experiment_id
+        WHERE s.request_id NOT IN (SELECT id FROM traces) ORDER BY s.timestamp_ms
+        """
+
+    /// Only these traces have files: those that their clients could not send as spans.
+    static let traceFiles = """
+        SELECT s.value AS source, n.value AS place FROM src.trace_info i JOIN traces t ON t.id = i.request_id
+        JOIN src.trace_tags s ON s.request_id = i.request_id AND s.key = 'mlflow.artifactLocation'
+        JOIN trace_tags n ON n.trace = t.seq AND n.key = 'mlflow.artifactLocation'
+        WHERE NOT EXISTS (SELECT 1 FROM spans p WHERE p.trace = t.seq)
+        """
+
     static func traces(_ db: Database, _ tables: Set<String>, _ report: inout Report) throws {
         let columns = try Set(String.fetchAll(db, sql: "SELECT name FROM pragma_table_info('trace_info', 'src')"))
         func column(_ name: String) -> String { columns.contains(name) ? "s." + name : "NULL" }
         try db.execute(
             sql: """
-                DROP TABLE IF EXISTS temp.fresh_traces;
-                CREATE TEMP TABLE fresh_traces AS SELECT s.request_id AS id, p.ours AS experiment
-                FROM src.trace_info s JOIN temp.place p ON p.theirs = s.experiment_id WHERE s.request_id NOT IN (SELECT id FROM traces);
-                INSERT INTO traces (id, experiment, request_time, duration, state, client_request_id, request_preview, response_preview)
+                INSERT OR IGNORE INTO traces (id, experiment, request_time, duration, state, client_request_id, request_preview, response_preview)
                 SELECT f.id, f.experiment, s.timestamp_ms, s.execution_time_ms,
                     CASE s.status WHEN 'TRACE_STATUS_UNSPECIFIED' THEN 'STATE_UNSPECIFIED' ELSE s.status END, \(column("client_request_id")),
                     \(column("request_preview")), \(column("response_preview"))
-                FROM temp.fresh_traces f JOIN src.trace_info s ON s.request_id = f.id ORDER BY s.timestamp_ms;
+                FROM temp.fresh_traces f JOIN src.trace_info s ON s.request_id = f.id ORDER BY s.timestamp_ms
                 """)
+        report.traces = db.changesCount
         try db.execute(
             sql: """
                 INSERT OR IGNORE INTO trace_tags SELECT t.seq, s.key, CASE s.key WHEN 'mlflow.artifactLocation'
@@ -49,17 +60,6 @@ extension MLflowImport {
                     WHERE s.source_type = 'trace' AND s.destination_type IN ('run', 'prompt_version')
                     """)
         }
-        report.traces = try Int.fetchOne(db, sql: "SELECT count(*) FROM temp.fresh_traces") ?? 0
-        // Only those traces have files that their clients could not send as spans.
-        let files = try Row.fetchAll(
-            db,
-            sql: """
-                SELECT s.value AS source, n.value AS place FROM temp.fresh_traces f JOIN traces t USING (id)
-                JOIN src.trace_tags s ON s.request_id = f.id AND s.key = 'mlflow.artifactLocation'
-                JOIN trace_tags n ON n.trace = t.seq AND n.key = 'mlflow.artifactLocation'
-                WHERE NOT EXISTS (SELECT 1 FROM spans p WHERE p.trace = t.seq)
-                """)
-        for row in files { report.add(row["source"], row["place"]) }
     }
 
     /// Numbers in columns of a trace, as the metadata that stands for them.

@@ -29,32 +29,99 @@ package struct MLflowImport: Sendable {
 
     /// - Parameter path: The SQLite file of the other server, which should not run meanwhile. It is only read.
     /// - Throws: `invalidParameter` for a file that is no such database.
-    package func run(path: String) async throws(TrackingError) -> Report {
+    ///
+    /// A run, logged model or trace comes over whole, few of them in one transaction, and others write in between: a server
+    /// that runs on the directory goes on answering. What an import that ended early has not taken over, the next one does.
+    package func run(path: String) async throws -> Report {
         guard FileManager.default.isReadableFile(atPath: path) else {
             throw TrackingError(.doesNotExist, "\(path) cannot be read")
         }
         let source = "file:" + (path.addingPercentEncoding(withAllowedCharacters: .urlPathAllowed) ?? path) + "?mode=ro"
-        return try await database.withoutTransaction { db in
-            try db.execute(sql: "ATTACH DATABASE ? AS src", arguments: [source])
-            defer { try? db.execute(sql: "DETACH DATABASE src") }
-            let tables = try Set(String.fetchAll(db, sql: "SELECT name FROM src.sqlite_master WHERE type = 'table'"))
-            guard ["experiments", "runs", "metrics", "latest_metrics", "params", "tags"].allSatisfy({ tables.contains($0) }) else {
-                throw TrackingError(.invalidParameter, "\(path) is not the database of an MLflow server")
-            }
+        try await database.withoutTransaction { try $0.execute(sql: "ATTACH DATABASE ? AS src", arguments: [source]) }
+        do {
+            let report = try await take(from: path)
+            try await database.withoutTransaction { try $0.execute(sql: "DETACH DATABASE src") }
+            return report
+        } catch {
+            try? await database.withoutTransaction { try $0.execute(sql: "DETACH DATABASE src") }
+            throw error
+        }
+    }
+
+    private func take(from path: String) async throws -> Report {
+        let tables = try await database.withoutTransaction { db in
+            try Set(String.fetchAll(db, sql: "SELECT name FROM src.sqlite_master WHERE type = 'table'"))
+        }
+        guard ["experiments", "runs", "metrics", "latest_metrics", "params", "tags"].allSatisfy({ tables.contains($0) }) else {
+            throw TrackingError(.invalidParameter, "\(path) is not the database of an MLflow server")
+        }
+        var report = Report()
+        report += try await step { try Self.experiments($0, &$1) }
+        try await names()
+        let hasInputs = tables.contains("inputs")
+        if hasInputs { report += try await step { db, _ in try Self.datasets(db) } }
+        report += try await batches(of: "fresh", Self.freshRuns) { db, report in
+            try Self.runs(db, &report)
+            if hasInputs { try Self.inputs(db) }
+        }
+        if tables.contains("logged_models") {
+            report += try await batches(of: "fresh_models", Self.freshModels) { db, _ in try Self.loggedModels(db) }
+        }
+        if tables.contains("trace_info") {
+            report += try await batches(of: "fresh_traces", Self.freshTraces) { try Self.traces($0, tables, &$1) }
+        }
+        if tables.contains("registered_models") {
+            let hasAliases = tables.contains("registered_model_aliases")
+            report += try await step { try Self.registry($0, aliases: hasAliases, &$1) }
+        }
+        report.artifacts = try await database.withoutTransaction { try Self.files($0, tables) }
+        return report
+    }
+
+    private func step(_ body: @escaping @Sendable (Database, inout Report) throws -> Void) async throws -> Report {
+        try await database.writeInTurn { db in
             var report = Report()
-            try db.inTransaction(.immediate) {
-                try Self.experiments(db, &report)
-                try Self.runs(db, &report)
-                if tables.contains("inputs") { try Self.inputs(db) }
-                if tables.contains("logged_models") { try Self.loggedModels(db, &report) }
-                if tables.contains("trace_info") { try Self.traces(db, tables, &report) }
-                if tables.contains("registered_models") {
-                    try Self.registry(db, aliases: tables.contains("registered_model_aliases"), &report)
-                }
-                return .commit
-            }
+            try body(db, &report)
             return report
         }
+    }
+
+    /// Taken over in one transaction.
+    private static let maxBatch: Int64 = 100
+
+    /// Runs a body for few rows at a time, which it finds in a temporary table.
+    private func batches(
+        of name: String, _ rows: String, _ body: @escaping @Sendable (Database, inout Report) throws -> Void
+    ) async throws -> Report {
+        let count = try await database.withoutTransaction { db in
+            try db.execute(sql: "DROP TABLE IF EXISTS temp.all_\(name); CREATE TEMP TABLE all_\(name) AS \(rows)")
+            return try Int64.fetchOne(db, sql: "SELECT count(*) FROM temp.all_\(name)") ?? 0
+        }
+        var report = Report()
+        for start in stride(from: 0, to: count, by: Int(Self.maxBatch)) {
+            report += try await step { db, report in
+                try db.execute(
+                    sql: """
+                        DROP TABLE IF EXISTS temp.\(name);
+                        CREATE TEMP TABLE \(name) AS SELECT * FROM temp.all_\(name) WHERE rowid > \(start) AND rowid <= \(start + Self.maxBatch)
+                        """)
+                try body(db, &report)
+            }
+        }
+        return report
+    }
+
+    /// Names are found first: while the other file is read through, nobody waits.
+    private func names() async throws {
+        try await database.withoutTransaction { db in
+            try db.execute(
+                sql: """
+                    DROP TABLE IF EXISTS temp.fresh_names;
+                    CREATE TEMP TABLE fresh_names AS
+                    SELECT key FROM src.params UNION SELECT key FROM src.tags UNION SELECT key FROM src.metrics
+                    """)
+        }
+        _ = try await step { db, _ in try db.execute(sql: "INSERT OR IGNORE INTO names (name) SELECT key FROM temp.fresh_names") }
     }
 
     private static func experiments(_ db: Database, _ report: inout Report) throws {
@@ -78,19 +145,20 @@ package struct MLflowImport: Sendable {
                 """)
     }
 
+    private static let freshRuns = """
+        SELECT s.run_uuid AS id, p.ours AS experiment FROM src.runs s JOIN temp.place p ON p.theirs = s.experiment_id
+        WHERE s.run_uuid NOT IN (SELECT id FROM runs) ORDER BY s.start_time
+        """
+
     private static func runs(_ db: Database, _ report: inout Report) throws {
         try db.execute(
             sql: """
-                DROP TABLE IF EXISTS temp.fresh;
-                CREATE TEMP TABLE fresh AS SELECT s.run_uuid AS id, s.artifact_uri AS source, p.ours AS experiment
-                FROM src.runs s JOIN temp.place p ON p.theirs = s.experiment_id WHERE s.run_uuid NOT IN (SELECT id FROM runs);
-                INSERT INTO runs (id, experiment, name, user, status, start_time, end_time, artifact_uri, deleted, deleted_time)
+                INSERT OR IGNORE INTO runs (id, experiment, name, user, status, start_time, end_time, artifact_uri, deleted, deleted_time)
                 SELECT f.id, f.experiment, coalesce(s.name, ''), coalesce(s.user_id, ''), s.status, coalesce(s.start_time, 0), s.end_time,
                     'mlflow-artifacts:/' || f.experiment || '/' || f.id || '/artifacts', s.lifecycle_stage = 'deleted', s.deleted_time
-                FROM temp.fresh f JOIN src.runs s ON s.run_uuid = f.id ORDER BY s.start_time;
-                INSERT OR IGNORE INTO names (name)
-                SELECT key FROM src.params UNION SELECT key FROM src.tags UNION SELECT key FROM src.metrics;
+                FROM temp.fresh f JOIN src.runs s ON s.run_uuid = f.id ORDER BY s.start_time
                 """)
+        report.runs = db.changesCount
         for table in ["params", "tags"] {
             try db.execute(
                 sql: """
@@ -109,18 +177,20 @@ package struct MLflowImport: Sendable {
                 INSERT OR IGNORE INTO latest_metrics SELECT r.seq, n.id, r.experiment, s.timestamp, s.step, s.value, s.is_nan
                 FROM temp.fresh f JOIN runs r USING (id) JOIN src.latest_metrics s ON s.run_uuid = f.id JOIN names n ON n.name = s.key
                 """)
-        for row in try Row.fetchAll(db, sql: "SELECT f.source, r.artifact_uri FROM temp.fresh f JOIN runs r USING (id)") {
-            report.runs += 1
-            report.add(row["source"], row["artifact_uri"])
-        }
+    }
+
+    private static func datasets(_ db: Database) throws {
+        try db.execute(
+            sql: """
+                INSERT OR IGNORE INTO datasets (experiment, name, digest, source_type, source, schema, profile)
+                SELECT p.ours, d.name, d.digest, d.dataset_source_type, d.dataset_source, d.dataset_schema, d.dataset_profile
+                FROM src.datasets d JOIN temp.place p ON p.theirs = d.experiment_id
+                """)
     }
 
     private static func inputs(_ db: Database) throws {
         try db.execute(
             sql: """
-                INSERT OR IGNORE INTO datasets (experiment, name, digest, source_type, source, schema, profile)
-                SELECT p.ours, d.name, d.digest, d.dataset_source_type, d.dataset_source, d.dataset_schema, d.dataset_profile
-                FROM src.datasets d JOIN temp.place p ON p.theirs = d.experiment_id;
                 INSERT OR IGNORE INTO run_datasets
                 SELECT r.seq, o.id,
                     (SELECT coalesce(json_group_array(json_array(t.name, t.value)), '[]') FROM src.input_tags t WHERE t.input_uuid = i.input_uuid),
@@ -136,14 +206,15 @@ package struct MLflowImport: Sendable {
                 """)
     }
 
-    private static func loggedModels(_ db: Database, _ report: inout Report) throws {
+    private static let freshModels = """
+        SELECT s.model_id AS id, p.ours AS experiment FROM src.logged_models s JOIN temp.place p ON p.theirs = s.experiment_id
+        WHERE s.model_id NOT IN (SELECT id FROM logged_models)
+        """
+
+    private static func loggedModels(_ db: Database) throws {
         try db.execute(
             sql: """
-                DROP TABLE IF EXISTS temp.fresh_models;
-                CREATE TEMP TABLE fresh_models AS SELECT s.model_id AS id, s.artifact_location AS source, p.ours AS experiment
-                FROM src.logged_models s JOIN temp.place p ON p.theirs = s.experiment_id
-                WHERE s.model_id NOT IN (SELECT id FROM logged_models);
-                INSERT INTO logged_models (id, experiment, name, type, source_run, status, artifact_uri, creation_time, last_update_time, deleted)
+                INSERT OR IGNORE INTO logged_models (id, experiment, name, type, source_run, status, artifact_uri, creation_time, last_update_time, deleted)
                 SELECT f.id, f.experiment, s.name, coalesce(s.model_type, ''), coalesce(s.source_run_id, ''),
                     CASE s.status WHEN 2 THEN 'LOGGED_MODEL_READY' WHEN 3 THEN 'LOGGED_MODEL_UPLOAD_FAILED' ELSE 'LOGGED_MODEL_PENDING' END,
                     'mlflow-artifacts:/' || f.experiment || '/models/' || f.id || '/artifacts', s.creation_timestamp_ms,
@@ -159,8 +230,6 @@ package struct MLflowImport: Sendable {
                 FROM temp.fresh_models f JOIN logged_models l USING (id) JOIN src.logged_model_metrics s ON s.model_id = f.id
                 ORDER BY s.metric_step, s.metric_timestamp_ms;
                 """)
-        let rows = try Row.fetchAll(db, sql: "SELECT f.source, l.artifact_uri FROM temp.fresh_models f JOIN logged_models l USING (id)")
-        for row in rows { report.add(row["source"], row["artifact_uri"]) }
     }
 
     private static func registry(_ db: Database, aliases: Bool, _ report: inout Report) throws {
@@ -199,9 +268,33 @@ package struct MLflowImport: Sendable {
     }
 }
 
+extension MLflowImport {
+    /// Where the files of everything are that both sides have: also of what came over before, when its files did not.
+    fileprivate static func files(_ db: Database, _ tables: Set<String>) throws -> [Artifacts] {
+        var queries = ["SELECT s.artifact_uri AS source, r.artifact_uri AS place FROM src.runs s JOIN runs r ON r.id = s.run_uuid"]
+        if tables.contains("logged_models") {
+            queries.append(
+                "SELECT s.artifact_location AS source, l.artifact_uri AS place FROM src.logged_models s JOIN logged_models l ON l.id = s.model_id"
+            )
+        }
+        if tables.contains("trace_info") { queries.append(traceFiles) }
+        return try queries.flatMap { query in
+            try Row.fetchAll(db, sql: query).compactMap { row -> Artifacts? in
+                guard let source = row["source"] as String?, let path = try? ArtifactPath.place(of: row["place"]) else { return nil }
+                return Artifacts(source: source, path: path)
+            }
+        }
+    }
+}
+
 extension MLflowImport.Report {
-    mutating func add(_ source: String?, _ place: String) {
-        guard let source, let path = try? ArtifactPath.place(of: place) else { return }
-        artifacts.append(.init(source: source, path: path))
+    /// Adds up the counts.
+    fileprivate static func += (sum: inout Self, part: Self) {
+        sum.experiments += part.experiments
+        sum.runs += part.runs
+        sum.metrics += part.metrics
+        sum.models += part.models
+        sum.versions += part.versions
+        sum.traces += part.traces
     }
 }
