@@ -1,4 +1,4 @@
-"""MLflow's own command line against the tracking server: experiments, runs, artifacts, traces, models."""
+"""MLflow's own command line against the tracking track: experiments, runs, artifacts, traces, models."""
 
 import json
 import os
@@ -16,31 +16,15 @@ pytest.importorskip("sklearn")
 import pandas  # noqa: E402
 from sklearn.linear_model import LinearRegression  # noqa: E402
 
-from conftest import CRYPTO, get, wait_for  # noqa: E402
-
-
-@pytest.fixture(scope="module")
-def server(module_mlops):
-    process = module_mlops.start("track", "--project", CRYPTO, "--port", "0", "--admin-port", "0")
-    url = module_mlops.endpoint()
-    wait_for(lambda: get(f"{url}/health") is not None, "an answer", process=process)
-    mlflow.set_tracking_uri(url)
-    return url
-
-
-@pytest.fixture(scope="module")
-def client(server):
-    return mlflow.MlflowClient(server)
-
 
 @pytest.fixture
-def cli(server, tmp_path):
+def cli(track, tmp_path):
     """Runs `mlflow …` and returns what it printed."""
 
     def run(*arguments, status=0):
         done = subprocess.run(
             [sys.executable, "-m", "mlflow", *map(str, arguments)], capture_output=True, text=True, timeout=180, cwd=tmp_path,
-            env={**os.environ, "MLFLOW_TRACKING_URI": server, "PYTHONWARNINGS": "ignore"})
+            env={**os.environ, "MLFLOW_TRACKING_URI": track, "PYTHONWARNINGS": "ignore"})
         assert done.returncode == status, done.stdout + done.stderr
         return done.stdout
 

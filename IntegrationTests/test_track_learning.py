@@ -17,16 +17,7 @@ import xgboost  # noqa: E402
 from sklearn.linear_model import LogisticRegression, Ridge  # noqa: E402
 from sklearn.model_selection import GridSearchCV  # noqa: E402
 
-from conftest import CRYPTO  # noqa: E402
-
 warnings.filterwarnings("ignore")
-
-
-@pytest.fixture(scope="module")
-def client(module_mlops):
-    module_mlops.start("track", "--project", CRYPTO, "--port", "0", "--admin-port", "0")
-    mlflow.set_tracking_uri(module_mlops.endpoint())
-    return mlflow.MlflowClient()
 
 
 @pytest.fixture

@@ -18,20 +18,6 @@ from conftest import CRYPTO, get, wait_for  # noqa: E402
 ME = AssessmentSource(source_type="HUMAN", source_id="me")
 
 
-@pytest.fixture(scope="module")
-def server(module_mlops):
-    process = module_mlops.start("track", "--project", CRYPTO, "--port", "0", "--admin-port", "0")
-    url = module_mlops.endpoint()
-    wait_for(lambda: get(f"{url}/health") is not None, "an answer", process=process)
-    mlflow.set_tracking_uri(url)
-    return url
-
-
-@pytest.fixture(scope="module")
-def client(server):
-    return mlflow.MlflowClient(server)
-
-
 @pytest.fixture
 def experiment(client, request):
     found = client.create_experiment(request.node.name)
@@ -116,14 +102,14 @@ def test_traces_are_found_ordered_and_paged(client, experiment):
         mlflow.search_traces(filter_string="name RLIKE '['")
 
 
-def test_tags_are_set_and_removed_and_traces_deleted(server, client, experiment):
+def test_tags_are_set_and_removed_and_traces_deleted(track, client, experiment):
     ids = [traced(price, f"p{index}") for index in range(4)]
     client.set_trace_tag(ids[0], "team", "prices")
     assert client.get_trace(ids[0]).info.tags["team"] == "prices"
     client.delete_trace_tag(ids[0], "team")
     assert "team" not in client.get_trace(ids[0]).info.tags
     own = {"key": "mlflow.trace.spansLocation", "value": "here"}
-    refused = requests.patch(f"{server}/api/3.0/mlflow/traces/{ids[0]}/tags", json=own, timeout=10)
+    refused = requests.patch(f"{track}/api/3.0/mlflow/traces/{ids[0]}/tags", json=own, timeout=10)
     assert refused.status_code == 400 and "immutable" in refused.json()["message"]
     assert client.delete_traces(experiment_id=experiment, trace_ids=[ids[0]]) == 1
     assert client.delete_traces(experiment_id=experiment, max_timestamp_millis=9_999_999_999_999, max_traces=2) == 2
@@ -189,7 +175,7 @@ def test_many_threads_mix_nothing_up(experiment):
         assert inner.parent_id == outer.span_id and outer.name == f"outer {inner.inputs['number']}"
 
 
-def test_opentelemetry_sends_its_spans_itself(server, client, experiment):
+def test_opentelemetry_sends_its_spans_itself(track, client, experiment):
     exporter = pytest.importorskip("opentelemetry.exporter.otlp.proto.http.trace_exporter")
     from opentelemetry.exporter.otlp.proto.http import Compression
     from opentelemetry.sdk.resources import Resource
@@ -201,7 +187,7 @@ def test_opentelemetry_sends_its_spans_itself(server, client, experiment):
         pass
     provider = TracerProvider(resource=Resource.create({"service.name": "checkout", "zone": "b"}))
     provider.add_span_processor(SimpleSpanProcessor(exporter.OTLPSpanExporter(
-        endpoint=f"{server}/v1/traces", compression=Compression.Gzip,
+        endpoint=f"{track}/v1/traces", compression=Compression.Gzip,
         headers={"x-mlflow-experiment-id": experiment, "x-mlflow-run-id": run.info.run_id})))
     tracer = provider.get_tracer("shop")
     with tracer.start_as_current_span("buy", attributes={"session.id": "s1", "user.id": "ada", "input.value": '{"q": 1}'}) as span:
@@ -220,13 +206,13 @@ def test_opentelemetry_sends_its_spans_itself(server, client, experiment):
     assert buy.inputs == {"q": 1} and chat.span_type == "CHAT_MODEL" and chat.status.description == "out of stock"
     assert chat.events[0].attributes == {"after": 2}
     assert [found.info.trace_id for found in mlflow.search_traces(run_id=run.info.run_id, return_type="list")] == [trace_id]
-    refused = requests.post(f"{server}/v1/traces", data=b"\xff", timeout=10,
+    refused = requests.post(f"{track}/v1/traces", data=b"\xff", timeout=10,
                             headers={"content-type": "application/x-protobuf", "x-mlflow-experiment-id": experiment})
     assert refused.status_code == 400 and refused.json() == {"detail": "Invalid OpenTelemetry format"}
 
 
-def test_clients_before_three_are_understood(server, experiment):
-    api = f"{server}/api/2.0/mlflow/traces"
+def test_clients_before_three_are_understood(track, experiment):
+    api = f"{track}/api/2.0/mlflow/traces"
     begun = requests.post(api, timeout=10, json={
         "experiment_id": experiment, "timestamp_ms": 5, "request_metadata": [{"key": "a", "value": "b"}],
         "tags": [{"key": "mlflow.traceName", "value": "old"}]}).json()["trace_info"]

@@ -51,19 +51,68 @@ import Testing
         #expect(throws: TrackingError.self) { try SearchOrder(text) }
     }
 
-    /// Texts made of the grammar's own pieces in random order: each is read or refused, nothing else.
-    @Test func `random texts neither trap nor loop`() {
+    private static func written(_ comparison: SearchFilter.Comparison) -> String {
+        func quoted(_ text: String, _ quote: String) -> String { quote + text.replacing(quote, with: quote + quote) + quote }
+        let literal =
+            switch comparison.literal {
+            case .number(let number): " \(number)"
+            case .text(let text): " " + quoted(text, "'")
+            case .list(let texts): " (" + texts.map { quoted($0, "'") }.joined(separator: ",") + ")"
+            case .nothing: ""
+            }
+        return (comparison.entity.map { quoted($0, "`") + "." } ?? "") + quoted(comparison.key, "`")
+            + " \(comparison.op.rawValue)\(literal)"
+    }
+
+    /// Any search that can be said is read as what it says, whatever stands in its names and texts.
+    @Test func `a random search is read as it was meant`() throws {
+        var generator = SeededGenerator(seed: 13)
+        let pieces = [
+            "a", "B", "é", "例", " ", ".", "'", "\"", "`", "''", "%", "_", "(", ")", ",", "=", " AND ", "IN", "1", "-", ";", "\n", "\\", "🦊",
+        ]
+        func text(_ least: Int) -> String {
+            (0..<Int.random(in: least...5, using: &generator)).map { _ in pieces.randomElement(using: &generator) ?? "" }.joined()
+        }
+        for _ in 0..<5_000 {
+            let meant = (0..<Int.random(in: 1...4, using: &generator)).map { _ -> SearchFilter.Comparison in
+                let op = SearchFilter.Operator.allCases.randomElement(using: &generator) ?? .equal
+                let literal: SearchFilter.Literal =
+                    switch op {
+                    case .isNull, .isNotNull: .nothing
+                    case .isIn, .isNotIn: .list((0...Int.random(in: 0...3, using: &generator)).map { _ in text(0) })
+                    default:
+                        Bool.random(using: &generator) ? .text(text(0)) : .number(Double.random(in: -1e6...1e6, using: &generator))
+                    }
+                return .init(entity: Bool.random(using: &generator) ? text(1) : nil, key: text(1), op: op, literal: literal)
+            }
+            let joint = [" AND ", " and\n", "  And "].randomElement(using: &generator) ?? " AND "
+            #expect(try parse(meant.map(Self.written).joined(separator: joint)) == meant)
+        }
+    }
+
+    /// Texts made of the grammar's own pieces in random order: each is refused, or read as a search that says the same again.
+    @Test func `a random text is refused or read as a search`() throws {
         var generator = SeededGenerator(seed: 11)
         let pieces = [
-            "metrics", ".", "`", "\"", "'", "a", "=", "!=", "<", ">", "AND", "OR", "IN", "(", ")", ",", "1", "-", "1e", "NULL", "IS", "NOT",
-            " ", "é", "%",
+            "metrics", ".", "`", "\"", "'", "a", "=", "!=", "<", ">", " AND ", " OR ", " IN ", "(", ")", ",", "1", "-", "1e", " NULL ",
+            " IS ",
+            " NOT ", " LIKE ", " ", "é", "%",
         ]
         var accepted = 0
         for _ in 0..<20_000 {
             let text = (0..<Int.random(in: 1...12, using: &generator)).map { _ in pieces.randomElement(using: &generator) ?? "" }.joined()
-            if (try? SearchFilter(text)) != nil { accepted += 1 }
+            let found: [SearchFilter.Comparison]
+            do throws(TrackingError) { found = try parse(text) } catch {
+                #expect(error.code == .invalidParameter)
+                continue
+            }
+            accepted += 1
+            // A search of n comparisons has at least as many names, and one AND fewer.
+            #expect(found.isEmpty == text.allSatisfy(\.isWhitespace), "\(text)")
+            #expect(!found.contains { $0.key.isEmpty || $0.entity?.isEmpty == true }, "\(text)")
+            #expect(try parse(found.map(Self.written).joined(separator: " AND ")) == found, "\(text)")
         }
-        #expect(accepted > 0)
+        #expect(accepted > 50)
     }
 }
 

@@ -13,10 +13,16 @@ final class FileUpload: ObjectUpload, @unchecked Sendable {
     // Calls follow one another; each touches the file on the queue.
     private let queue = DispatchQueue(label: "object-upload")
     private let file: ObjectDirectory.PendingFile
+    private let reservedBytes: Int
     private var isFinished = false
     private var unchecked = checkedBytes
 
-    init(_ file: ObjectDirectory.PendingFile) { self.file = file }
+    /// - Parameter reservedBytes: Uploads stop while so much of the disk is left: the database that shares it can still be
+    ///   written then.
+    init(_ file: ObjectDirectory.PendingFile, reservedBytes: Int = 256 << 20) {
+        self.file = file
+        self.reservedBytes = reservedBytes
+    }
 
     deinit {
         if !isFinished { file.remove() }
@@ -29,8 +35,6 @@ final class FileUpload: ObjectUpload, @unchecked Sendable {
         }
     }
 
-    /// Uploads stop while the database that shares the disk can still be written.
-    private static let reservedBytes = 256 << 20
     /// How often the free space is looked at.
     private static let checkedBytes = 16 << 20
 
@@ -38,7 +42,7 @@ final class FileUpload: ObjectUpload, @unchecked Sendable {
         unchecked += count
         guard unchecked >= Self.checkedBytes else { return }
         unchecked = 0
-        guard try file.freeBytes() > UInt64(Self.reservedBytes) else {
+        guard try file.freeBytes() > UInt64(reservedBytes) else {
             throw ObjectStoreError(.io, "put", path: file.path.description, "the disk is nearly full", number: ENOSPC)
         }
     }

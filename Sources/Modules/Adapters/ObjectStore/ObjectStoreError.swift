@@ -48,7 +48,7 @@ package struct ObjectStoreError: Error, Equatable, CustomStringConvertible {
         self.number = number
     }
 
-    package var isRetriable: Bool { isTransient || [EAGAIN, EMFILE, ENFILE, ENOMEM, ENOSPC, EDQUOT].contains(number) }
+    package var isRetriable: Bool { isTransient || [EAGAIN, EMFILE, ENFILE, ENOMEM, ENOSPC, EDQUOT, EFBIG].contains(number) }
 
     package var description: String { "cannot \(operation) object \"\(path)\": \(reason)" }
 
