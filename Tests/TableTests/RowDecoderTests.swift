@@ -51,6 +51,25 @@ import Testing
         #expect(columns.allSatisfy { $0.count == 2 })
     }
 
+    @Test(
+        arguments: [
+            ([], true), ([0x41], true), ([0x7F], true), ([0xC3, 0xA9], true),
+            (Array(repeating: 0x61, count: 70) + [0xE2, 0x82, 0xAC], true),
+            ([0x80], false), ([0xC3], false), ([0xC0, 0x80], false), ([0xED, 0xA0, 0x80], false), ([0xF5, 0x80, 0x80, 0x80], false),
+            (Array(repeating: 0x61, count: 70) + [0xFF], false), ([0xE2, 0x82] + Array(repeating: 0x61, count: 70), false),
+        ] as [([UInt8], Bool)])
+    func `text is taken as it is when it is UTF-8, and refused when it is not`(bytes: [UInt8], isText: Bool) throws {
+        var decoder = RowDecoder(fields: Self.fields)
+        let record = Array(#"{"price":1,"pair":""#.utf8) + bytes + Array(#""}"#.utf8)
+        do {
+            try record.withUnsafeBytes { try decoder.append($0) }
+            #expect(isText)
+            #expect(decoder.finish()[0].values == .string([String(decoding: bytes, as: UTF8.self)]))
+        } catch let error as RowDecoder.Rejection {
+            #expect(!isText && error.description.contains("not UTF-8"))
+        }
+    }
+
     @Test func `the better name of a field wins whatever the order`() {
         let (columns, _) = decode([#"{"product_id":"old","pair":"new","price":1}"#, #"{"pair":"new","product_id":"old","price":1}"#])
         #expect(columns[0].values == .string(["new", "new"]))

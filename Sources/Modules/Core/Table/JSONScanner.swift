@@ -97,6 +97,10 @@ package struct JSONScanner {
 
     func text(_ raw: UnsafeBufferPointer<UInt8>, hasEscapes: Bool) throws(Error) -> String {
         if !hasEscapes {
+            // Of what is ASCII, as most is, there is nothing to validate, which costs more than the string.
+            var bits: UInt8 = 0
+            for byte in raw { bits |= byte }
+            if bits < 0x80 { return String(decoding: raw, as: UTF8.self) }
             guard let text = String(validating: raw, as: UTF8.self) else { throw error("string is not UTF-8") }
             return text
         }
