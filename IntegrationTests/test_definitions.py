@@ -81,6 +81,8 @@ def test_changed_definitions_are_refused_by_name_and_a_rebuild_equals_a_fresh_di
         refused = mlops.run(*command, "--project", new, status=78)
         assert "--rebuild" in refused.stderr and "candles.open" in refused.stderr and "indicators.sma_7" in refused.stderr
         assert "candles.close" not in refused.stderr
+    later = mlops.run("features", "--rebuild", "--from", "2024-03-01", "--once", "--project", new, status=64)
+    assert "--from is refused" in later.stderr
     assert picture(mlops, old, tmp_path) == before
     mlops.run("features", "--rebuild", "--once", "--project", new)
     assert picture(mlops, new, tmp_path) == fresh

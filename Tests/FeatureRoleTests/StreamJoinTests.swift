@@ -1,3 +1,4 @@
+import Columnar
 import Domain
 import EventLog
 import Expressions
@@ -102,6 +103,20 @@ private struct Fixture {
             where generation.counts(stored.offset) {
                 values[String(decoding: stored.record.key ?? [], as: UTF8.self), default: []].append(
                     String(decoding: stored.record.value ?? [], as: UTF8.self))
+            }
+        }
+        return values
+    }
+
+    /// The rows in the files of a backfill, by key.
+    func files(_ folder: String) throws -> [String: [String]] {
+        var values: [String: [String]] = [:]
+        for name in try FileManager.default.contentsOfDirectory(atPath: "\(directory)/\(folder)") where name.hasSuffix(".parquet") {
+            let table = try ParquetReader(path: "\(directory)/\(folder)/\(name)").readAll()
+            let encoder = RowEncoder(columns: table.columns.map(\.name))
+            for row in 0..<table.rowCount {
+                guard case .string(let user)? = table["user"]?[row] else { continue }
+                values[user, default: []].append(String(decoding: encoder.encode(table, row: row), as: UTF8.self))
             }
         }
         return values
@@ -239,14 +254,18 @@ private struct Fixture {
             let summary = try await backfill.run(
                 ["moves"], in: 0..<Int64.max, shard: .all, directory: fixture.directory + "/out")
             #expect(summary.rows["moves"] == 1_500)
-            var parts = 0
+            var sizes: [Int] = []
             for index in 0..<3 {
                 let shard = try #require(EventHistory.Shard(index: index, count: 3))
                 let part = try await backfill.run(
-                    ["moves"], in: 0..<Int64.max, shard: shard, directory: fixture.directory + "/parts")
-                parts += part.rows["moves"] ?? 0
+                    ["moves", "sums"], in: 0..<Int64.max, shard: shard, directory: fixture.directory + "/parts")
+                sizes.append(part.rows["moves"] ?? 0)
             }
-            #expect(parts == 1_500)
+            #expect(sizes.reduce(0, +) == 1_500 && sizes.count { $0 > 0 } > 1)
+            for view in ["moves", "sums"] {
+                let rows = try await fixture.rows(view)
+                #expect(try fixture.files("parts/" + view) == rows)
+            }
             await #expect(throws: EngineState.Error.definitionsChanged(["moves.trend"])) {
                 for worker in try fixture.workers(period: 4).prefix(4) { try await worker.open() }
             }

@@ -28,6 +28,16 @@ struct FeaturesRun: AsyncParsableCommand {
     @Flag(help: "If definitions have changed, compute every row again from the first event; otherwise nothing is different.")
     var rebuild = false
 
+    @Option(help: .hidden)
+    var from: String?
+
+    func validate() throws {
+        guard from != nil else { return }
+        throw ValidationError(
+            "--from is refused: rows computed from a later time on would differ from those computed from every event, and look the same. "
+                + "Where events are lost, begin anew in an empty data directory with those that are left")
+    }
+
     func run() async throws {
         try await ExitStatus.mapped {
             let (session, settings) = try await Session.open(.features, options) { reader, _ in try FeaturesSettings(reader: reader) }

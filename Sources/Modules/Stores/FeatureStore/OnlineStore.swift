@@ -87,16 +87,6 @@ package actor OnlineStore {
 
     /// Follows the topic until the task is cancelled. What passes by itself is told and tried again; the rows stay as they were.
     package func run(trouble: @Sendable (EventLogError) -> Void) async throws {
-        while !Task.isCancelled {
-            let version = log.version(of: [topic])
-            do {
-                try await refresh()
-            } catch let error as EventLogError {
-                guard error.isRetriable else { throw error }
-                trouble(error)
-                try await Task.sleep(for: .milliseconds(500))
-            }
-            await log.waitForAppend(to: [topic], after: version, timeout: .milliseconds(100))
-        }
+        try await log.follow(topic, trouble: trouble) { try await self.refresh() }
     }
 }
