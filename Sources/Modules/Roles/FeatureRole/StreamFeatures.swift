@@ -103,8 +103,8 @@ package actor StreamFeatures {
         }
     }
 
-    /// A commit to a cluster takes longer than what it commits took to compute: two a processor, so that one computes meanwhile.
-    private static let width = 2 * max(2, ProcessInfo.processInfo.activeProcessorCount)
+    /// One more than there are processors, so that all of them compute while a commit is waited for; each more costs 10 MB on a cluster.
+    private static let width = 1 + max(2, ProcessInfo.processInfo.activeProcessorCount)
 
     /// Processes until the task is cancelled; what is in flight is committed first.
     package func run() async throws {
