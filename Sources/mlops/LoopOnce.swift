@@ -72,6 +72,7 @@ struct LoopOnce: Sendable {
         let result = try await session.trainRole(settings.train, client, notAfter: until).run()
         say(Outcome.text(result))
         try await serveAndMonitor(producer, features.features.drain, client, end: span.upperBound)
+        for note in await features.features.lateNotes() { say(note) }
         try await features.archiveAll()
         try await features.features.release()
     }

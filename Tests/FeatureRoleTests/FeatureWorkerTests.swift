@@ -153,6 +153,45 @@ private struct Fixture {
         }
     }
 
+    @Test func `a worker that starts again knows how fresh its views are, and one without rows says nothing`() async throws {
+        try await Fixture.with { fixture in
+            let fresh = try fixture.workers(batch: 90)
+            for worker in fresh { try await worker.open() }
+            for worker in fresh { #expect(await worker.counters.newest(of: 0) == nil) }
+            try await fixture.log.append(fixture.records(1_000), to: "trades")
+            for worker in fresh { _ = try await worker.drain() }
+            let restarted = try fixture.workers(batch: 90)
+            for worker in restarted { try await worker.open() }
+            var known = 0
+            for (before, after) in zip(fresh, restarted) {
+                for view in 0..<2 {
+                    let time = await before.counters.newest(of: view)
+                    #expect(await after.counters.newest(of: view) == time)
+                    known += time == nil ? 0 : 1
+                }
+            }
+            #expect(known >= 4)
+        }
+    }
+
+    @Test func `late records are counted, and told ever less often`() async throws {
+        var lateness = Lateness()
+        #expect((0..<2_000).filter { _ in lateness.add(1) } == [0, 9, 99, 999])
+        #expect(!lateness.add(0) && lateness.count == 2_000)
+        #expect(lateness.add(500_000) && !lateness.add(400_000))
+        try await Fixture.with { fixture in
+            try await fixture.log.append(fixture.records(2_000), to: "trades")
+            let workers = try fixture.workers(batch: 90)
+            var count = 0
+            for worker in workers {
+                _ = try await worker.drain()
+                count += await worker.lateCount
+            }
+            let late = try await fixture.values("trades.late").values.reduce(0) { $0 + $1.count }
+            #expect(late > 0 && count == late)
+        }
+    }
+
     @Test func `other definitions of saved state are refused, naming the column`() async throws {
         try await Fixture.with { fixture in
             try await fixture.log.append(fixture.records(200), to: "trades")

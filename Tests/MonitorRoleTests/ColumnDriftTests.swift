@@ -36,6 +36,26 @@ import Testing
         #expect(method(drift) == expected)
     }
 
+    @Test(arguments: [0, 0.02, 0.5, 6], [1, 0.0005, 1e-9])
+    func `a column in small units is judged as it would be in large ones`(shift: Double, unit: Double) throws {
+        let before = normal(2_000, seed: 1), after = normal(900, shift: shift, seed: 2)
+        let large = ColumnDrift("x", reference: sample(before), current: sample(after), method: .auto)
+        let drift = ColumnDrift("x", reference: sample(before.map { $0 * unit }), current: sample(after.map { $0 * unit }), method: .auto)
+        #expect(method(drift) == (unit == 1 ? .wasserstein : .wassersteinByDeviation))
+        #expect(drift.isDrifted == large.isDrifted)
+        guard case .score(let score, _, _) = drift.verdict, case .score(let expected, _, _) = large.verdict else {
+            return #expect(Bool(false), "\(drift.verdict)")
+        }
+        #expect((score / expected - 1).magnitude < 1e-6)
+    }
+
+    @Test func `a column that was constant in training has drifted when it holds other values`() {
+        let constant = sample([Double](repeating: 0.0002, count: 2_000))
+        let moved = ColumnDrift("x", reference: constant, current: sample((0..<300).map { 0.0002 + Double($0) * 1e-9 }), method: .auto)
+        #expect(method(moved) == .psi && moved.isDrifted)
+        #expect(!ColumnDrift("x", reference: constant, current: constant, method: .auto).isDrifted)
+    }
+
     @Test(arguments: [500, 2_000])
     func `a shift is drift, whatever the method`(rows: Int) {
         let reference = sample(normal(rows, seed: 1)), moved = sample(normal(500, shift: 1, seed: 2))

@@ -109,10 +109,75 @@ import Testing
                 engine.take(try Self.prediction("e\(row)", at: Int64(row), features: [("price", .double(Double(row % 97) + 500))]))
             }
             engine.advance(to: Self.hour)
+            engine.judgeWindows()
             let window = try #require(engine.windows.values.first)
             #expect((window.drift?.isDrifted ?? false) == expected)
             #expect((window.drift?.rows ?? rows) == rows)
         }
+    }
+
+    /// 3,600 rows of the first hour that look like the reference as a whole, but not those that come first.
+    private func disordered(_ settings: MonitorEngine.Settings) throws -> (engine: MonitorEngine, rest: [MonitoredPrediction]) {
+        var engine = MonitorEngine(settings)
+        engine.references["1"] = DriftReference(try .init([.init("price", doubles: (0..<500).map { Double($0 % 100) })]))
+        let rows = try (0..<3_600).map { row in
+            try Self.prediction("e\(row)", at: Int64(row), features: [("price", .double(Double(row / 36)))])
+        }
+        for row in rows.prefix(200) { engine.take(row) }
+        return (engine, Array(rows.dropFirst(200)))
+    }
+
+    @Test(arguments: [1, 7, 400])
+    func `the verdict of a window is of all its rows, also of those that come when it has closed`(batches: Int) throws {
+        var (engine, rest) = try disordered(Self.settings(minRows: 100))
+        // Another partition was read first.
+        engine.take(label: 1, entity: try a(), at: 20 * Self.hour)
+        engine.judgeWindows()
+        #expect(engine.windows.values.compactMap(\.drift) == [.init(share: 1, isDrifted: true, rows: 200)])
+        for (index, row) in rest.enumerated() {
+            engine.take(row)
+            if index % batches == 0 { engine.judgeWindows() }
+        }
+        engine.judgeWindows()
+        #expect(engine.windows.values.compactMap(\.drift) == [.init(share: 0, isDrifted: false, rows: 3_600)])
+    }
+
+    @Test func `a window that began when its time was over is closed and judged`() throws {
+        var (engine, rest) = try disordered(Self.settings(minRows: 100))
+        engine = MonitorEngine(engine.settings)
+        engine.references["1"] = DriftReference(try .init([.init("price", doubles: (0..<500).map { Double($0 % 100) })]))
+        engine.take(label: 1, entity: try a(), at: 20 * Self.hour)
+        for row in rest { engine.take(row) }
+        engine.judgeWindows()
+        #expect(engine.windows.values.map(\.isClosed) == [true])
+        #expect(engine.windows.values.compactMap(\.drift?.rows) == [3_400])
+    }
+
+    @Test func `rows that came after the last verdict are judged after a restart`() throws {
+        var (engine, rest) = try disordered(Self.settings(minRows: 100))
+        engine.advance(to: 20 * Self.hour)
+        engine.judgeWindows()
+        for row in rest { engine.take(row) }
+        var restarted = MonitorEngine(engine.settings)
+        restarted.references = engine.references
+        try restarted.restore(engine.takeChanges().compactMap { entry in entry.value.map { (key: entry.key, value: $0) } })
+        restarted.judgeWindows()
+        #expect(restarted.windows.values.compactMap(\.drift?.rows) == [3_600])
+    }
+
+    @Test func `a verdict of more rows stays when rows have been given up`() throws {
+        var settings = Self.settings(minRows: 100)
+        (settings.keptRows, settings.recentRows) = (1_000, 250)
+        var (engine, rest) = try disordered(settings)
+        for row in rest.prefix(300) { engine.take(row) }
+        engine.advance(to: 2 * Self.hour)
+        engine.judgeWindows()
+        for row in 0..<900 { engine.take(try Self.prediction("l\(row)", at: 2 * Self.hour + Int64(row), version: "2")) }
+        engine.take(rest[300])
+        engine.judgeWindows()
+        #expect(engine.windows.values.compactMap(\.drift?.rows) == [500])
+        #expect(engine.recent.values.reduce(0) { $0 + $1.count } <= 1_000 + RecentRows.chunkRows)
+        #expect(engine.recent["1"]?.count == 251)
     }
 
     @Test func `columns that the model does not read are judged on the view's rows since its first prediction`() throws {

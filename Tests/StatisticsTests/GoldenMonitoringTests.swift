@@ -13,7 +13,7 @@ struct GoldenMonitoringTests {
     ]
 
     @Test(.enabled(if: isPresent), arguments: scenarios)
-    func `golden ks and psi of every column equal Evidently's`(scenario: String) throws {
+    func `golden ks, psi and wasserstein of every column equal Evidently's`(scenario: String) throws {
         let url = URL(fileURLWithPath: Self.directory)
         let golden = try #require(
             try JSONSerialization.jsonObject(with: Data(contentsOf: url.appending(path: "golden/\(scenario).json"))) as? [String: Any])
@@ -27,6 +27,11 @@ struct GoldenMonitoringTests {
             if let expected = methods["ks"]?["score"] as? Double {
                 let test = try #require(KolmogorovSmirnov(Self.numbers(old), Self.numbers(new)))
                 #expect(close(test.pValue, expected, 1e-6), "ks of \(name): \(test.pValue), not \(expected)")
+                compared += 1
+            }
+            if let expected = methods["wasserstein"]?["score"] as? Double {
+                let score = try #require(Wasserstein.normed(reference: Self.numbers(old), current: Self.numbers(new)))
+                #expect(close(score, expected, 1e-9), "wasserstein of \(name): \(score), not \(expected)")
                 compared += 1
             }
             if let expected = methods["psi"]?["score"] as? Double {

@@ -53,6 +53,7 @@ struct FeaturesRun: AsyncParsableCommand {
             try await role.archiveAll()
             try await role.features.release()
             print("\(records) records in \(String(format: "%.3f", seconds)) s, \(Int(Double(records) / max(seconds, 1e-9))) records/s")
+            for note in await role.features.lateNotes() { print(note) }
         }
     }
 }

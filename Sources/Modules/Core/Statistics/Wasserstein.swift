@@ -22,9 +22,21 @@ package enum Wasserstein {
         return sum
     }
 
-    /// The distance in deviations of the reference (divisor n, at least 0.001), as Evidently norms it.
+    /// What ``normed(reference:current:)`` takes the deviation of the reference for when it is smaller.
+    package static let leastDeviation = 0.001
+
+    /// The distance in deviations of the reference (divisor n, at least ``leastDeviation``), as Evidently norms it.
     package static func normed(reference: [Double], current: [Double]) -> Double? {
         guard let distance = distance(reference, current), let deviation = Moments(reference).populationDeviation else { return nil }
-        return distance / max(deviation, 0.001)
+        return distance / max(deviation, leastDeviation)
+    }
+
+    /// The distance in deviations of the reference (divisor n): the same in every unit of the values.
+    /// - Returns: `nil` when a sample is empty or the reference is constant.
+    package static func byDeviation(reference: [Double], current: [Double]) -> Double? {
+        guard let distance = distance(reference, current), let deviation = Moments(reference).populationDeviation, deviation > 0 else {
+            return nil
+        }
+        return distance / deviation
     }
 }

@@ -38,7 +38,8 @@ package actor FeatureWorker {
     let archive: EventArchive?
     private let headers: [Record.Header]
     private let marks: [Record.Header]
-    private let counters: FeatureCounters
+    var counters: FeatureCounters
+    var lateness = Lateness()
     var engine: FeatureEngine
     var position: Int64 = 0
     /// The rebuild under way.
@@ -110,6 +111,7 @@ package actor FeatureWorker {
             logger.info(
                 "features go on", metadata: ["stream": "\(plan.stream.name)", "partition": "\(plan.partition)", "from": "\(position)"])
         }
+        try await restoreFreshness()
     }
 
     /// Takes or loses the right to the partition. What was computed under another lease is forgotten: somebody else may have
@@ -182,6 +184,7 @@ package actor FeatureWorker {
         }
         position = batch.nextOffset
         counters.note(output)
+        if rebuild == nil { tellLate(output.late) }
         return batch.count + joined
     }
 

@@ -106,6 +106,18 @@ package actor StreamFeatures {
     /// One more than there are processors, so that all of them compute while a commit is waited for; each more costs 10 MB on a cluster.
     private static let width = 1 + max(2, ProcessInfo.processInfo.activeProcessorCount)
 
+    /// A line for each stream whose events came too late since the process started.
+    package func lateNotes() async -> [String] {
+        var counts: [String: Int] = [:]
+        for slot in slots { counts[StreamTopics.late(slot.stream), default: 0] += await slot.worker.lateCount }
+        return counts.filter { $0.value > 0 }.sorted { $0.key < $1.key }.map { topic, count in
+            """
+            late: \(count) \(count == 1 ? "record is" : "records are") in \(topic), one for each event and view, and in no window: \
+            a file must be in the order of time, or the grace of the view longer
+            """
+        }
+    }
+
     /// Processes until the task is cancelled; what is in flight is committed first.
     package func run() async throws {
         try await lease()

@@ -6,7 +6,10 @@ import Statistics
 package struct ColumnDrift: Sendable, Equatable {
     package enum Method: String, Sendable {
         case ks, psi
+        /// In deviations of the reference, at least 0.001 of the column's unit, as Evidently norms it.
         case wasserstein = "wasserstein_normed"
+        /// In deviations of the reference, however small: for columns whose deviation is below that floor.
+        case wassersteinByDeviation = "wasserstein_by_deviation"
 
         /// A p-value below this, or a distance of this and more, is drift.
         package var threshold: Double { self == .ks ? 0.05 : 0.1 }
@@ -62,6 +65,7 @@ package struct ColumnDrift: Sendable, Equatable {
                 case .ks: KolmogorovSmirnov(reference, current)?.pValue
                 case .psi: PopulationStability.index(reference: reference, current: current)
                 case .wasserstein: Wasserstein.normed(reference: reference, current: current)
+                case .wassersteinByDeviation: Wasserstein.byDeviation(reference: reference, current: current)
                 }
             return judged(score, method)
         case (.categories(let reference), .categories(let current)):
@@ -73,7 +77,8 @@ package struct ColumnDrift: Sendable, Equatable {
         }
     }
 
-    /// Evidently's default rule, with the index of population stability where it would take a test or distance for categories.
+    /// Evidently's default rule, with the index of population stability where it would take a test or distance for categories, and
+    /// with a distance that does not depend on the column's unit where its floor would hide the column.
     private static func method(
         _ reference: [Double], _ current: [Double], _ wanted: MonitoringDefinition.Drift.Method
     ) -> Method {
@@ -82,7 +87,11 @@ package struct ColumnDrift: Sendable, Equatable {
         case .psi: return .psi
         case .auto:
             if isCoarse(reference, current) { return .psi }
-            return reference.count <= maxTestedRows ? .ks : .wasserstein
+            if reference.count <= maxTestedRows { return .ks }
+            let deviation = Moments(reference).populationDeviation ?? 0
+            if deviation >= Wasserstein.leastDeviation { return .wasserstein }
+            // Constant in training: what differs is another value, at whatever distance.
+            return deviation > 0 ? .wassersteinByDeviation : .psi
         }
     }
 

@@ -63,6 +63,7 @@ extension MonitorEngine {
         guard let format = clock.value.first, format == Self.format else {
             throw .format(found: clock.value.first ?? 0, known: Self.format)
         }
+        noteUnjudged()
     }
 
     private mutating func restore(_ key: [UInt8], _ value: [UInt8]) throws(BinaryReader.Damaged) {
@@ -78,7 +79,7 @@ extension MonitorEngine {
         case .total: totals[try name.readString()] = try ErrorSums(&reader)
         case .rows:
             let version = try name.readString()
-            var rows = recent[version] ?? RecentRows(limit: settings.recentRows)
+            var rows = recent[version] ?? RecentRows(limit: settings.keptRows)
             try rows.restore(try name.readInt(), value)
             recent[version] = rows
         case .viewRows: try viewRows.restore(try name.readInt(), value)

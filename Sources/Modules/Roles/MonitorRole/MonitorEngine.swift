@@ -19,8 +19,11 @@ package struct MonitorEngine: Sendable {
         package var baseline: String?
         /// Predictions, labels and marks that the join may hold.
         package var maxJoinEntries = 200_000
-        /// Rows of a version that drift is judged on.
+        /// The latest rows of a version, which its drift now is judged on.
         package var recentRows = 5_000
+        /// Rows that are kept for the verdicts of windows, of all versions; a version keeps its ``recentRows`` in any case. Rows
+        /// come for long after their window has ended: those of one partition before those of another, gaps when they are filled.
+        package var keptRows = 50_000
         /// Windows that are kept; older ones live on in the totals.
         package var maxWindows = 1_000
 
@@ -46,7 +49,7 @@ package struct MonitorEngine: Sendable {
 
     package struct Window: Sendable, Equatable {
         package var errors = ErrorSums()
-        /// Set when the window has ended with enough rows and a reference.
+        /// Set when the window has ended with enough rows and a reference; made again when more of its rows come.
         package var drift: DriftSummary?
         package var isClosed = false
     }
@@ -88,11 +91,13 @@ package struct MonitorEngine: Sendable {
     var changedWindows: Set<WindowKey> = []
     var changedTotals: Set<String> = []
     var changedSince: Set<String> = []
+    /// Closed windows that have rows which their verdict does not know.
+    private var unjudged: Set<WindowKey> = []
 
     package init(_ settings: Settings) {
         self.settings = settings
         join = LabelJoin(wait: settings.labelWait, maxEntries: settings.maxJoinEntries)
-        viewRows = RecentRows(limit: settings.recentRows)
+        viewRows = RecentRows(limit: settings.keptRows)
     }
 
     /// Greatest time any record told.
@@ -147,6 +152,16 @@ package struct MonitorEngine: Sendable {
         advance(to: time)
         guard !since.isEmpty else { return }
         viewRows.add(row, names: names, at: time)
+        for version in since.keys { noteRow(at: time, of: version) }
+    }
+
+    /// After a restart: closed windows of which more rows are kept than their verdict knows.
+    mutating func noteUnjudged() {
+        var rows: [WindowKey: Int] = [:]
+        for (version, recent) in recent {
+            for row in recent.rows { rows[windowKey(row.featureTime, version), default: 0] += 1 }
+        }
+        for (key, window) in windows where window.isClosed && rows[key, default: 0] > window.drift?.rows ?? 0 { unjudged.insert(key) }
     }
 
     package mutating func noteUnreadable() { counts.unreadable += 1 }
@@ -159,7 +174,25 @@ package struct MonitorEngine: Sendable {
         while windows.count > settings.maxWindows, let oldest = windows.keys.min() {
             windows[oldest] = nil
             changedWindows.insert(oldest)
+            unjudged.remove(oldest)
         }
+    }
+
+    /// Judges the drift of the windows that have closed, or got more rows since, after the last call. To be called before the
+    /// changes are taken.
+    package mutating func judgeWindows() {
+        for key in unjudged.sorted() {
+            let end = key.start + settings.windows.length
+            guard let verdict = drift(of: key.version, in: keptRows(of: key.version) { $0 >= key.start && $0 < end }),
+                let share = verdict.share
+            else { continue }
+            // Of a window whose rows have been given up the verdict stays that of the most rows.
+            if let known = windows[key]?.drift, known.rows > verdict.rows { continue }
+            windows[key]?.drift = DriftSummary(share: share, isDrifted: verdict.isDrifted, rows: verdict.rows)
+            changedWindows.insert(key)
+        }
+        // Windows of a version whose reference cannot be read now wait for it.
+        unjudged = unjudged.filter { references[$0.version] == nil }
     }
 
     private mutating func begin(_ prediction: MonitoredPrediction) {
@@ -169,6 +202,8 @@ package struct MonitorEngine: Sendable {
         let key = windowKey(prediction.featureTime, prediction.version)
         windows[key, default: Window()].errors.addPrediction()
         changedWindows.insert(key)
+        // What comes after its window has ended is of the window all the same.
+        if let now, windows[key]?.isClosed == false, key.start + settings.windows.length <= now { close(key) }
     }
 
     private mutating func keep(_ prediction: MonitoredPrediction) {
@@ -177,7 +212,23 @@ package struct MonitorEngine: Sendable {
             changedSince.insert(prediction.version)
         }
         guard !prediction.features.isEmpty else { return }
-        recent[prediction.version, default: RecentRows(limit: settings.recentRows)].add(prediction)
+        recent[prediction.version, default: RecentRows(limit: settings.keptRows)].add(prediction)
+        noteRow(at: prediction.featureTime, of: prediction.version)
+        while recent.values.reduce(0, { $0 + $1.count }) > settings.keptRows, let oldest = versionToShorten {
+            recent[oldest]?.removeOldest()
+        }
+    }
+
+    /// A closed window that gets one more row is judged again.
+    private mutating func noteRow(at time: EventTime.Milliseconds, of version: String) {
+        let key = windowKey(time, version)
+        if windows[key]?.isClosed == true { unjudged.insert(key) }
+    }
+
+    /// Of the versions with more than the rows that each keeps, the one whose last row is the oldest.
+    private var versionToShorten: String? {
+        recent.filter { $0.value.count >= settings.recentRows + RecentRows.chunkRows }
+            .min { ($0.value.lastTime ?? .min, $0.key) < ($1.value.lastTime ?? .min, $1.key) }?.key
     }
 
     private mutating func settle(_ outcome: LabelJoin.Outcome) {
@@ -196,52 +247,8 @@ package struct MonitorEngine: Sendable {
     }
 
     private mutating func close(_ key: WindowKey) {
-        let end = key.start + settings.windows.length
-        let verdict = drift(of: key.version) { $0 >= key.start && $0 < end }
         windows[key]?.isClosed = true
-        windows[key]?.drift = verdict.flatMap { verdict in
-            verdict.share.map { DriftSummary(share: $0, isDrifted: verdict.isDrifted, rows: verdict.rows) }
-        }
         changedWindows.insert(key)
-    }
-
-    /// Drift of the latest rows of a version.
-    package func drift(of version: String) -> DriftVerdict? { drift(of: version) { _ in true } }
-
-    private func drift(of version: String, where isWanted: (EventTime.Milliseconds) -> Bool) -> DriftVerdict? {
-        guard let reference = references[version], let recent = recent[version] else { return nil }
-        return DriftVerdict(
-            driftColumns(of: version), reference: reference, current: { sample($0, of: version, where: isWanted) ?? .init([]) },
-            rows: recent.rows.count { isWanted($0.featureTime) }, minRows: settings.windows.minRows, rule: settings.drift)
-    }
-
-    /// The column of the reference that holds the model's own outputs.
-    package static var outputColumn: String { "prediction" }
-
-    /// What drift is judged on: the version's inputs, the other columns of the view that its training sample has, its outputs.
-    package func driftColumns(of version: String) -> [String] {
-        guard let reference = references[version], let recent = recent[version] else { return [] }
-        let others = viewRows.names.filter { reference[$0] != nil && !recent.names.contains($0) }
-        return recent.names + others + (reference[Self.outputColumn] == nil ? [] : [Self.outputColumn])
-    }
-
-    /// The latest values of a column of a version.
-    package func sample(_ column: String, of version: String) -> DriftReference.Sample? { sample(column, of: version) { _ in true } }
-
-    private func sample(
-        _ column: String, of version: String, where isWanted: (EventTime.Milliseconds) -> Bool
-    ) -> DriftReference.Sample? {
-        guard let recent = recent[version] else { return nil }
-        let isText = if case .categories? = references[version]?[column]?.values { true } else { false }
-        if let place = recent.names.firstIndex(of: column) {
-            return .init(recent.rows.filter { isWanted($0.featureTime) }.map { $0.values[place] }, areCategories: isText ? true : nil)
-        }
-        if column == Self.outputColumn {
-            return .init(recent.rows.filter { isWanted($0.featureTime) }.map { $0.output.map { .finite($0) } ?? .null })
-        }
-        guard let place = viewRows.names.firstIndex(of: column), let first = since[version] else { return nil }
-        return .init(
-            viewRows.rows.filter { $0.featureTime >= first && isWanted($0.featureTime) }.map { $0.values[place] },
-            areCategories: isText ? true : nil)
+        unjudged.insert(key)
     }
 }

@@ -8,6 +8,8 @@ package struct MonitorReport: Sendable {
     private let engine: MonitorEngine
     private let version: String?
     private let drift: DriftVerdict?
+    /// The latest values of the columns that drift is judged on.
+    private let samples: [String: DriftReference.Sample]
 
     /// Columns that get a chart.
     private static let maxCharts = 40
@@ -18,6 +20,7 @@ package struct MonitorReport: Sendable {
         self.engine = engine
         version = engine.latestVersion
         drift = version.flatMap { engine.drift(of: $0) }
+        samples = version.map { engine.samples(engine.driftColumns(of: $0), of: $0) } ?? [:]
     }
 
     // MARK: Text
@@ -144,7 +147,7 @@ package struct MonitorReport: Sendable {
     }
 
     private func chart(_ column: String, _ version: String) -> Chart? {
-        guard let reference = engine.references[version]?[column], let current = engine.sample(column, of: version) else { return nil }
+        guard let reference = engine.references[version]?[column], let current = samples[column] else { return nil }
         switch (reference.values, current.values) {
         case (.numbers(let before), .numbers(let now)):
             let edges = Histogram.sturgesEdges(before + now)
@@ -238,7 +241,7 @@ package struct MonitorReport: Sendable {
             return Report.Section("Data quality", [.paragraph("Nothing to compare yet.")])
         }
         let rows = engine.driftColumns(of: version).compactMap { name -> [HTML]? in
-            guard let now = engine.sample(name, of: version) else { return nil }
+            guard let now = samples[name] else { return nil }
             let before = reference[name]
             let rose = before.map { now.missing > $0.missing + ColumnDrift.missingRise } ?? false
             let missing: HTML = rose ? "<span class=\"bad\">\(Self.share(now.missing))</span>" : "\(Self.share(now.missing))"

@@ -206,6 +206,7 @@ package actor MonitorWorker {
     }
 
     private func commit(_ input: MergedInput) async throws {
+        engine.judgeWindows()
         let state = engine.takeChanges().map { LogUnit.StateChange(key: $0.key, value: $0.value) }
         try await log.commit(
             LogUnit(group: group, state: state, offsets: input.positions, lease: lease))

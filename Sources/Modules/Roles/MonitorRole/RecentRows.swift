@@ -1,6 +1,6 @@
 package import Domain
 
-/// The latest predictions of one model version with their inputs, or the latest rows of a view: a sample that drift is judged on.
+/// The latest predictions of one model version with their inputs, or the latest rows of a view: what drift is judged on.
 ///
 /// Rows are kept in chunks, so that adding one rewrites only the last chunk of the saved state.
 package struct RecentRows: Sendable {
@@ -27,11 +27,21 @@ package struct RecentRows: Sendable {
 
     package init(limit: Int) { self.limit = max(Self.chunkRows, limit) }
 
-    package var count: Int { chunks.reduce(0) { $0 + $1.rows.count } }
+    package private(set) var count = 0
     /// When the last row added was known.
     package var lastTime: EventTime.Milliseconds? { chunks.last?.rows.last?.featureTime }
     /// Oldest first.
     package var rows: [Row] { chunks.flatMap(\.rows) }
+
+    /// The rows that came last, oldest first.
+    package func latest(_ count: Int) -> [Row] {
+        var wanted: [Chunk] = [], found = 0
+        for chunk in chunks.reversed() where found < count {
+            wanted.append(chunk)
+            found += chunk.rows.count
+        }
+        return wanted.reversed().flatMap(\.rows).suffix(count)
+    }
 
     package mutating func add(_ prediction: MonitoredPrediction) {
         if names.isEmpty { names = prediction.features.map(\.name) }
@@ -57,7 +67,16 @@ package struct RecentRows: Sendable {
         let last = chunks.count - 1
         chunks[last].rows.append(row)
         changed.insert(chunks[last].number)
-        while chunks.count > 1, count - chunks[0].rows.count >= limit { changed.insert(chunks.removeFirst().number) }
+        count += 1
+        while chunks.count > 1, count - chunks[0].rows.count >= limit { removeOldest() }
+    }
+
+    /// Gives up the oldest chunk.
+    mutating func removeOldest() {
+        guard !chunks.isEmpty else { return }
+        let chunk = chunks.removeFirst()
+        count -= chunk.rows.count
+        changed.insert(chunk.number)
     }
 
     /// Saved chunks that changed since the last call; `nil` for those that are gone.
@@ -82,6 +101,7 @@ package struct RecentRows: Sendable {
             chunk.rows.append(Row(featureTime: time, output: output, values: values))
         }
         chunks.append(chunk)
+        count += chunk.rows.count
         chunks.sort { $0.number < $1.number }
     }
 
