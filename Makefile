@@ -64,4 +64,4 @@ bench-deps: ## The same as deps, and what the benchmarks measure with
 	scripts/install-deps --bench-tools
 
 clean: ## Remove build products and demo data; dependencies stay fetched
-	rm -rf .build/debug .build/release .build/*-unknown-linux-gnu .build/image .build/venv dist mlops-data
+	rm -rf .build/debug .build/release .build/*-unknown-linux-gnu .build/image .build/venv dist mlops-data $(EXAMPLE)/.mlops

@@ -304,6 +304,13 @@ class TestCommandLine:
         done = mlops.run("track", "--project", CRYPTO, status=78, environment={variable: value})
         assert words in done.stderr
 
+    def test_a_variable_that_is_nearly_a_setting_is_pointed_out(self, mlops):
+        environment = {"MLOPS_SERVE_PROT": "1", "MLOPS_POSTGRES_PORT_5432_TCP": "tcp://10.0.0.1"}
+        done = mlops.run("serve", "--check-config", "--project", CRYPTO, environment=environment)
+        assert "MLOPS_SERVE_PROT is not read; did you mean MLOPS_SERVE_PORT?" in done.stderr and "POSTGRES" not in done.stderr
+        done = mlops.run("features", "--once", "--admin-port", 0, "--project", CRYPTO, environment=environment)
+        assert "MLOPS_SERVE_PROT is not read" in done.stderr + done.stdout
+
     def test_every_malformed_setting_is_told_at_once(self, mlops):
         done = mlops.run(
             "track", "--port", "99999", "--log-level", "loud", "--project", CRYPTO, status=78, environment={"MLOPS_HOST": ""})

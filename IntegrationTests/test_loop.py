@@ -289,6 +289,23 @@ def test_candles_of_generated_trades_equal_a_recount_of_the_trades(quick):
         assert math.isclose(candle["volume"], math.fsum(quantity for _, quantity in events), rel_tol=1e-12)
 
 
+def test_a_project_that_only_computes_features_goes_through_the_loop(mlops, tmp_path):
+    """Training, serving and monitoring are for projects that have them."""
+    text = (CRYPTO / "mlops.yaml").read_text()
+    head = text[:text.index("\ntraining:")]
+    (tmp_path / "project").mkdir()
+    (tmp_path / "project/mlops.yaml").write_text(head + "\n")
+    project = ("--project", tmp_path / "project")
+    done = mlops.run("all", "--once", "--source", "synthetic", "--duration", "2h", "--rate", "2", *project)
+    assert "the project has no training:" in done.stdout and "the project has no serving:" in done.stdout
+    assert len(mlops.by_key("candles")) == 3
+    running = mlops.start(
+        "all", "--source", "synthetic", "--rate", "50", "--track-port", 0, "--admin-port", 0, *project)
+    mlops.wait_for_log(running, "server=admin")
+    mlops.wait_for_log(running, "server=track")
+    assert mlops.terminate(running) == 0
+
+
 def test_once_needs_a_finite_input(mlops):
     done = mlops.run("all", "--project", CRYPTO, "--once", status=64)
     assert "--once needs a finite input" in done.stderr

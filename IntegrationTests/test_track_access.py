@@ -143,6 +143,23 @@ def test_another_address_asks_for_tokens_unless_told_otherwise(mlops):
     assert foreign.status_code == 403 and foreign.text == "Cross-origin request blocked"
 
 
+def test_a_proxy_on_the_same_machine_asks_under_its_own_name(mlops):
+    """Open, under the names it was given; with tokens, under any."""
+    open_to_all = mlops.start("track", "--project", CRYPTO, *PORTS, environment={"MLOPS_TRACK_ALLOWED_HOSTS": "ml.example.com,*.corp.io"})
+    url = mlops.endpoint()
+
+    def status(host, **headers):
+        return requests.get(url + "/", headers={"Host": host, **headers}, timeout=10).status_code
+
+    assert [status(host) for host in ("ml.example.com", "a.corp.io", "evil.com")] == [200, 200, 403]
+    assert mlops.terminate(open_to_all) == 0
+    mlops.start("track", "--project", CRYPTO, "--tokens", *PORTS)
+    url = mlops.endpoint()
+    admin = mlops.run("track", "token", "create", "--name", "ann", "--role", "admin").stdout.strip()
+    assert status("ml.example.com", Authorization=f"Bearer {admin}") == 200
+    assert status("ml.example.com") == 401
+
+
 def test_https_by_certificate_files(mlops, tmp_path):
     key, certificate = tmp_path / "key.pem", tmp_path / "cert.pem"
     subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",

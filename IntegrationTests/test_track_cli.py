@@ -106,3 +106,18 @@ def test_a_registered_model_predicts_from_the_shell(cli, client, tmp_path):
         "--env-manager", "local")
     predictions = json.loads((tmp_path / "out.json").read_text())["predictions"]
     assert predictions == pytest.approx([0, 2, 4], abs=1e-9)
+
+
+def test_a_server_alone_needs_no_project(mlops, tmp_path):
+    """Whoever comes from MLflow has no mlops.yaml: the server starts anywhere, and its registry is moved by command."""
+    folder = tmp_path / "empty"
+    folder.mkdir()
+    mlops.start("track", "--project", folder, "--port", "0", "--admin-port", "0")
+    client = mlflow.MlflowClient(mlops.endpoint())
+    run = client.create_run(client.create_experiment("first"))
+    client.log_metric(run.info.run_id, "mae", 1.5)
+    client.create_registered_model("house")
+    version = client.create_model_version("house", client.get_run(run.info.run_id).info.artifact_uri, run.info.run_id)
+    mlops.run("track", "promote", "house", version.version, "--reason", "the first", "--project", folder)
+    assert client.get_model_version_by_alias("house", "champion").version == version.version
+    assert list(folder.iterdir()) == []

@@ -34,14 +34,21 @@ struct LoopLive: Sendable {
     func run(before: [any Service]) async throws {
         let features = try session.featureRole(settings.features)
         let monitorPort = settings.monitor.port.number
-        let serve = Deferred { [session, settings, tracker] in try session.serveRole(settings.serve, client: try await tracker.client()) }
-        let monitor = Deferred { [session, tracker] in try session.monitorRole(port: monitorPort, client: try await tracker.client()) }
+        var roles: [any Service] = [features]
+        if session.project.serving != nil {
+            roles.append(
+                Deferred { [session, settings, tracker] in try session.serveRole(settings.serve, client: try await tracker.client()) })
+        }
+        if session.project.monitoring != nil {
+            roles.append(Deferred { [session, tracker] in try session.monitorRole(port: monitorPort, client: try await tracker.client()) })
+        }
+        if let training = session.project.training { roles.append(OneShot { try await train(training) }) }
         let events = OneShot {
             try await produce(features)
             // Finite sources have ended; the other roles go on until they are asked to stop.
             try await gracefulShutdown()
         }
-        try await RoleRunner(session).run(events, before: before + [features, serve, monitor, OneShot { try await train() }])
+        try await RoleRunner(session).run(events, before: before + roles)
     }
 
     private func produce(_ features: FeatureRole) async throws {
@@ -68,8 +75,7 @@ struct LoopLive: Sendable {
     private static let trainingInterval = Duration.seconds(3 * 3_600)
     private static let patience = Duration.milliseconds(50)
 
-    private func train() async throws {
-        guard let training = session.project.training else { return try await gracefulShutdown() }
+    private func train(_ training: TrainingDefinition) async throws {
         let logger = session.logger(.train)
         let needed = Int(Double(training.gate.minTestRows) / max(training.split.test, 0.01)) + 1
         let client = try await tracker.client()

@@ -69,8 +69,12 @@ struct LoopOnce: Sendable {
         say("features: \(firstRecords) records processed")
 
         let client = try await tracker.client()
-        let result = try await session.trainRole(settings.train, client, notAfter: until).run()
-        say(Outcome.text(result))
+        if session.project.training != nil {
+            let result = try await session.trainRole(settings.train, client, notAfter: until).run()
+            say(Outcome.text(result))
+        } else {
+            say("nothing is trained: the project has no training:")
+        }
         try await serveAndMonitor(producer, features.features.drain, client, end: span.upperBound)
         for note in await features.features.lateNotes() { say(note) }
         try await features.archiveAll()
@@ -81,18 +85,23 @@ struct LoopOnce: Sendable {
         _ producer: Producer, _ drain: @escaping @Sendable () async throws -> Int, _ client: TrackingClient, end: EventTime.Milliseconds
     ) async throws {
         // A replay measures ages by the time of its events, not by the clock on the wall.
-        let serve = try session.serveRole(settings.serve, client: client, wall: { end })
-        try await serve.load()
-        try await serve.openStreams(from: .latest)
-        for served in serve.served { say("serving \(served.version) as \(served.alias)") }
+        let serve = try session.project.serving.map { _ in try session.serveRole(settings.serve, client: client, wall: { end }) }
+        try await serve?.load()
+        try await serve?.openStreams(from: .latest)
+        for served in serve?.served ?? [] { say("serving \(served.version) as \(served.alias)") }
         try await producer.feed()
         try await producer.finish()
         let records = try await drain()
-        try await serve.load()
-        let predictions = try await serve.drain()
-        say("the rest: \(records) records, \(predictions) rows predicted")
-        try await whileRunning(serve) { try await ask(try await serve.address.wait().url) }
-        await serve.flush()
+        if let serve {
+            try await serve.load()
+            let predictions = try await serve.drain()
+            say("the rest: \(records) records, \(predictions) rows predicted")
+            try await whileRunning(serve) { try await ask(try await serve.address.wait().url) }
+            await serve.flush()
+        } else {
+            say("the rest: \(records) records; nothing is served: the project has no serving:")
+        }
+        guard session.project.monitoring != nil else { return say("nothing is monitored: the project has no monitoring:") }
         let monitor = try session.monitorRole(port: nil, client: client)
         try await monitor.drain()
         try await monitor.writeReport()

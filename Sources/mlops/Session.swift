@@ -30,12 +30,13 @@ struct Session: Sendable {
         _ role: Role, _ options: RunOptions, flags: [SettingsFlag] = [],
         settings read: (SettingsReader, ProjectDefinition) throws -> RoleSettings
     ) async throws -> (Session, RoleSettings) {
-        let project = try ProjectFile.load(path: options.project, topicPrefix: ProcessInfo.processInfo.environment["MLOPS_TOPIC_PREFIX"])
         let flags = options.flags(role) + flags, environment = ProcessInfo.processInfo.environment, path = options.project
+        let prefix = environment["MLOPS_TOPIC_PREFIX"], isOptional = role == .track
+        let project = try ProjectFile.load(path: path, topicPrefix: prefix, isOptional: isOptional)
         let reader = SettingsReader(flags: flags, environment: environment, project: project)
         let reread: @Sendable () -> CommonSettings? = {
             // Somebody may be writing the file at this moment: the next time it is whole.
-            guard let project = try? ProjectFile.load(path: path, topicPrefix: environment["MLOPS_TOPIC_PREFIX"]) else { return nil }
+            guard let project = try? ProjectFile.load(path: path, topicPrefix: prefix, isOptional: isOptional) else { return nil }
             return try? CommonSettings(reader: SettingsReader(flags: flags, environment: environment, project: project), role: role)
         }
         // Both are read before either complains, so that all problems are told at once.
@@ -43,12 +44,15 @@ struct Session: Sendable {
         let ownResult = Result { try read(reader, project) }
         try reader.finish()
         let common = try commonResult.get(), own = try ownResult.get()
+        let strays = SettingsCatalogue.strays(in: environment)
         if options.checkConfig {
             print(reader.text, terminator: "")
+            for stray in strays { FileHandle.standardError.write(Data("mlops: environment: \(stray)\n".utf8)) }
             throw ExitStatus.done.code
         }
         Telemetry.bootstrap(
             level: Logger.Level(rawValue: common.logLevel.rawValue) ?? .info, style: common.logFormat == .json ? .json : .text)
+        for stray in strays { Logger(label: role.rawValue).warning("a variable of the environment is left alone: \(stray)") }
         let log = try await LogURL(common.logURL).open(durability: common.durability == .full ? .full : .process) { options in
             options.complete(from: common, topicPrefix: project.topicPrefix)
         }

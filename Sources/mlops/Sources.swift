@@ -48,7 +48,12 @@ struct Sources {
     func senders(_ settings: ProduceSettings) async throws -> [any Sending] {
         var senders: [any Sending] = []
         for source in chosen(settings.sources) {
-            if settings.once, isEndless(source) { continue }
+            if settings.once, isEndless(source) {
+                session.logger(.produce).notice(
+                    "source left out: it has no end, and --once waits for it",
+                    metadata: ["source": "\(source.name)", "ends_with": "\(ending(of: source))"])
+                continue
+            }
             senders.append(try await sender(source, speed: settings.speed, once: settings.once))
         }
         if senders.isEmpty { session.logger(.produce).notice("there is no source to run") }
@@ -61,6 +66,10 @@ struct Sources {
         case .market(let market): try marketSender(source, market)
         case .topic(let name, let log): try await topicSender(source, topic: name, log: log, once: once)
         }
+    }
+
+    private func ending(of source: SourceDefinition) -> String {
+        if case .market = source.kind { "--replay" } else { "--duration" }
     }
 
     private func isEndless(_ source: SourceDefinition) -> Bool {

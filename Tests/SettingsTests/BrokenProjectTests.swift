@@ -128,6 +128,7 @@ struct BrokenProjectTests {
     static let use = [
         Mistake("[{name: crypto-price-10m,", "[{name: crypto-price-1m,", #"43:19: serving.models[0].name: training makes no model "crypto-price-1m"; did you mean "crypto-price-10m"?"#),
         Mistake("features_from: indicators", "features_from: indicator", #"44:18: serving.features_from: there is no view "indicator"; did you mean "indicators"?"#),
+        Mistake("features_from: indicators", "features_from: candles", #"44:18: serving.features_from: the model is trained on "sma_7" and 1 more of "indicators", which "candles" does not have with the same definition; serve from "indicators""#),
         Mistake("  features_from: indicators\n", "", "44:11: serving.stream: predicting every new row needs features_from, the view whose rows they are"),
         Mistake("stream: true", "stream: yes", "45:11: serving.stream: expected true or false, found yes"),
         Mistake("min_rows: 100", "min_rows: 0", "47:35: monitoring.windows.min_rows: expected a whole number from 1 on, found 0"),

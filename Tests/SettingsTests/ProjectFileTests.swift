@@ -46,6 +46,22 @@ struct ProjectFileTests {
         }
     }
 
+    @Test func `a tracking server needs no project and no streams, and still no mistakes`() throws {
+        try withFolder([:]) { folder in
+            let nothing = try ProjectFile.load(path: folder, isOptional: true)
+            #expect(nothing.directory == folder && nothing.streams.isEmpty && nothing.topicPrefix.isEmpty)
+            #expect(throws: SettingsError.self) { try ProjectFile.load(path: folder + "/x", isOptional: true) }
+        }
+        try withFolder(["mlops.yaml": "project: team\nsettings: {track: {port: 5001}}\n"]) { folder in
+            let team = try ProjectFile.load(path: folder, isOptional: true)
+            #expect(team.settings["track.port"] == "5001")
+            #expect(throws: SettingsError.self) { try ProjectFile.load(path: folder) }
+        }
+        try withFolder(["mlops.yaml": "project: team\nsettings: {track: {prot: 5001}}\n"]) { folder in
+            #expect(throws: SettingsError.self) { try ProjectFile.load(path: folder, isOptional: true) }
+        }
+    }
+
     @Test func `a folder without a project says so`() throws {
         try withFolder([:]) { folder in
             #expect(throws: SettingsError(["--project \(folder): the folder holds no mlops.yaml"])) { try ProjectFile.load(path: folder) }
@@ -70,7 +86,7 @@ struct ProjectFileTests {
     @Test func `settings of the file are checked when it is loaded`() throws {
         try withFolder(["mlops.yaml": ProjectText.replacing([("port: 8601", "port: none")])]) { folder in
             #expect(
-                throws: SettingsError(["\(folder)/mlops.yaml:50:44 settings.serve.port: \"none\" is not a port from 0 to 65535"])
+                throws: SettingsError(["\(folder)/mlops.yaml:50:44: settings.serve.port: \"none\" is not a port from 0 to 65535"])
             ) { try ProjectFile.load(path: folder) }
         }
     }

@@ -48,7 +48,7 @@ struct SettingsTests {
 
     @Test func `a malformed value names its place in the project file`() throws {
         let reader = try reader(file: "settings:\n  serve:\n    port: 99999\n")
-        #expect(throws: SettingsError(["mlops.yaml:52:11 settings.serve.port: \"99999\" is not a port from 0 to 65535"])) {
+        #expect(throws: SettingsError(["mlops.yaml:52:11: settings.serve.port: \"99999\" is not a port from 0 to 65535"])) {
             try ServeSettings(reader: reader)
         }
     }
@@ -135,7 +135,7 @@ struct SettingsTests {
                 s3.region                                           (not set)
                 s3.path_style                                       (not set)
                 s3.ca                                               (not set)
-                serve.port            8601                          (mlops.yaml:50:26 settings.serve.port)
+                serve.port            8601                          (mlops.yaml:50:26: settings.serve.port)
                 serve.poll            2s                            (default)
 
                 """)
@@ -177,21 +177,21 @@ struct FileSettingsTests {
     @Test func `an unknown setting in the file is an error with the nearest spelling`() throws {
         #expect(
             try problems("settings: {serve: {prot: 1}}") == [
-                "mlops.yaml:50:26 settings.serve.prot: there is no such setting; did you mean \"serve.port\"?"
+                "mlops.yaml:50:26: settings.serve.prot: there is no such setting; did you mean \"serve.port\"?"
             ])
     }
 
     @Test func `a malformed setting of any role is an error whoever reads the file`() throws {
         #expect(
             try problems("settings: {log: {level: loud}}") == [
-                "mlops.yaml:50:25 settings.log.level: \"loud\" is not one of trace, debug, info, notice, warning, error, critical"
+                "mlops.yaml:50:25: settings.log.level: \"loud\" is not one of trace, debug, info, notice, warning, error, critical"
             ])
     }
 
     @Test func `a secret does not belong into the file, and is not repeated`() throws {
         #expect(
             try problems("settings: {track: {token: hunter2}}") == [
-                "mlops.yaml:50:27 settings.track.token: a secret does not belong into a file; set MLOPS_TRACK_TOKEN"
+                "mlops.yaml:50:27: settings.track.token: a secret does not belong into a file; set MLOPS_TRACK_TOKEN"
             ])
     }
 
@@ -205,7 +205,13 @@ struct FileSettingsTests {
     }
 
     @Test func `a variable that is nearly a setting is pointed out, and one that is not is left alone`() {
-        let environment = ["MLOPS_SERV_PORT": "1", "MLOPS_SERVE_PORT": "2", "MLOPS_TRACK_SERVICE_HOST_IP": "10.0.0.1", "PATH": "/bin"]
-        #expect(SettingsCatalogue.strays(in: environment) == ["MLOPS_SERV_PORT is not read; did you mean MLOPS_SERVE_PORT?"])
+        let environment = [
+            "MLOPS_SERV_PORT": "1", "MLOPS_SERVE_PORT": "2", "MLOPS_TRACK_SERVICE_HOST_IP": "10.0.0.1", "MLOPS_BINARY": "3", "PATH": "/bin",
+            "MLOPS_LOG_LEVL": "4",
+        ]
+        #expect(
+            SettingsCatalogue.strays(in: environment) == [
+                "MLOPS_LOG_LEVL is not read; did you mean MLOPS_LOG_LEVEL?", "MLOPS_SERV_PORT is not read; did you mean MLOPS_SERVE_PORT?",
+            ])
     }
 }

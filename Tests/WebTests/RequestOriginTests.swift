@@ -5,7 +5,8 @@ import Testing
 
 @Suite struct RequestOriginTests {
     private func refusal(
-        _ host: String?, origin: String? = nil, hosts: HostNames = .loopback, method: HTTPRequest.Method = .post, path: String = "/"
+        _ host: String?, origin: String? = nil, hosts: HostNames = .loopback(and: []), method: HTTPRequest.Method = .post,
+        path: String = "/"
     ) -> RequestOrigin.Refusal? {
         var request = HTTPRequest(method: method, scheme: "http", authority: host, path: path)
         request.headerFields[.origin] = origin
@@ -20,6 +21,12 @@ import Testing
     @Test(arguments: ["evil.example", "evil.example:5000", "127.0.0.1.evil.example", "[2001:db8::1]:80"])
     func `a foreign name for the loopback is refused`(host: String) {
         #expect(refusal(host) == .host && refusal(host, method: .get) == .host)
+    }
+
+    @Test func `a name that a proxy on this machine answers to is trusted when it is given`() {
+        let hosts = HostNames.loopback(and: ["ML.example.com", "*.corp.example"])
+        for host in ["ml.example.com", "a.corp.example:443", "127.0.0.1:5000"] { #expect(refusal(host, hosts: hosts) == nil) }
+        for host in ["evil.example", "10.0.0.1", "ml.example.com.evil.example"] { #expect(refusal(host, hosts: hosts) == .host) }
     }
 
     @Test func `a page of another site changes nothing wherever the server listens`() {

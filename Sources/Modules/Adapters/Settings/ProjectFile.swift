@@ -12,23 +12,26 @@ package enum ProjectFile {
     /// - Parameters:
     ///   - path: A folder that holds ``name``, or the file itself.
     ///   - topicPrefix: Overrides `settings.topic_prefix` of the file.
+    ///   - isOptional: Whether a folder without the file, or a file without streams and tables, will do: for the tracking server, which
+    ///     people run who have nothing else of ours.
     /// - Throws: Everything that is wrong with the file, its `settings:` included.
-    package static func load(path: String, topicPrefix: String? = nil) throws(SettingsError) -> ProjectDefinition {
+    package static func load(
+        path: String, topicPrefix: String? = nil, isOptional: Bool = false
+    ) throws(SettingsError) -> ProjectDefinition {
         var isDirectory: ObjCBool = false
         guard FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory) else {
             throw SettingsError(["--project \(path): there is no such file or folder"])
         }
         let file = isDirectory.boolValue ? (path.hasSuffix("/") ? path : path + "/") + name : path
-        if isDirectory.boolValue, !FileManager.default.fileExists(atPath: file) {
-            throw SettingsError(["--project \(path): the folder holds no \(name)"])
-        }
-        let node = try read(file), folder = directory(of: file)
+        let isMissing = isDirectory.boolValue && !FileManager.default.fileExists(atPath: file)
+        if isMissing, !isOptional { throw SettingsError(["--project \(path): the folder holds no \(name)"]) }
+        let node = isMissing ? Self.nothing : try read(file), folder = directory(of: file)
         let files = ProjectDefinition.filesNamed(in: node).map { ($0, text(of: $0, in: folder)) }
         let project: ProjectDefinition
         do throws(ProjectErrors) {
             project = try ProjectDefinition(
                 validating: node, file: file, directory: folder, topicPrefix: topicPrefix,
-                files: Dictionary(files, uniquingKeysWith: { $1 }))
+                files: Dictionary(files, uniquingKeysWith: { $1 }), needsInput: !isOptional)
         } catch {
             throw SettingsError(error.errors.map(\.description))
         }
@@ -36,6 +39,13 @@ package enum ProjectFile {
         if !problems.isEmpty { throw SettingsError(problems) }
         return project
     }
+
+    /// The project of who has none.
+    private static let nothing: SourceNode = {
+        let position = SourceNode.Position(line: 1, column: 1)
+        let name = SourceNode(.scalar("tracking", isQuoted: true), at: position)
+        return SourceNode(.map([.init(key: "project", keyPosition: position, value: name)]), at: position)
+    }()
 
     /// A file that the project file names.
     private static func text(of path: String, in folder: String) -> NamedFile {

@@ -124,7 +124,7 @@ package final class SettingsReader {
         switch given.layer {
         case .flags: "flag \(flagNames[key] ?? key)"
         case .environment: "environment \(given.encodedKey)"
-        case .file: "\(filePlaces[key] ?? ProjectFile.name) settings.\(key)"
+        case .file: "\(filePlaces[key] ?? ProjectFile.name): settings.\(key)"
         case .defaults: "default"
         }
     }

@@ -1,4 +1,5 @@
 package import Hummingbird
+import Foundation
 import HummingbirdCore
 import HummingbirdTLS
 package import HTTPTypes
@@ -15,7 +16,16 @@ package struct HTTPHost: Service {
     package struct CannotListen: Error, CustomStringConvertible {
         package let place: ListeningAddress.Place
         package let cause: any Error
-        package var description: String { "cannot listen on \(place): \(cause)" }
+        package var description: String { "cannot listen on \(place): \(reason)" }
+
+        private var reason: String {
+            switch (cause as? IOError)?.errnoCode {
+            case EADDRINUSE: "another process does already; give another port, or 0 for any that is free"
+            case EACCES: "this user may not listen on that port; those below 1024 are for root"
+            case EADDRNOTAVAIL: "this machine has no such address"
+            default: "\(cause)"
+            }
+        }
     }
 
     /// A connection that is silent this long is closed.
@@ -54,7 +64,7 @@ package struct HTTPHost: Service {
         self.tls = tls
         self.responder = LimitedResponder(
             inner: responder, limits: limits, failure: failure, meter: RequestMeter(role: role),
-            hosts: hosts ?? (RequestOrigin.isLoopback(host) ? .loopback : .any), quick: quick)
+            hosts: hosts ?? (RequestOrigin.isLoopback(host) ? .loopback(and: []) : .any), quick: quick)
         self.logger = logger
         self.address = address
         self.onListening = onListening

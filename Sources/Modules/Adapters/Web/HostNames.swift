@@ -3,10 +3,9 @@
 ///
 /// Only a server that asks nobody for a token needs them: a browser sends no other server's token along.
 package enum HostNames: Sendable, Equatable {
-    /// Those of this machine's loopback.
-    case loopback
-    /// Those that nobody on the internet can own: addresses, single words, the endings of private networks; and these, where
-    /// `*.example.com` stands for all names below and `*` for any.
+    /// Those of this machine's loopback; and these, where `*.example.com` stands for all names below and `*` for any.
+    case loopback(and: [String])
+    /// Those that nobody on the internet can own: addresses, single words, the endings of private networks; and these.
     case local(and: [String])
     case any
 
@@ -17,13 +16,17 @@ package enum HostNames: Sendable, Equatable {
     func contains(_ name: String) -> Bool {
         switch self {
         case .any: return true
-        case .loopback: return RequestOrigin.loopbackNames.contains(name)
+        case .loopback(let own): return RequestOrigin.loopbackNames.contains(name) || Self.isOne(name, of: own)
         case .local(let own):
             if name.contains(":") || Self.isAddress(name) || !name.contains(".") { return true }
             if Self.privateEndings.contains(where: { name.hasSuffix($0) }) { return true }
-            return own.contains { own in
-                own == "*" || (own.hasPrefix("*.") ? name.hasSuffix(own.dropFirst().lowercased()) : name == own.lowercased())
-            }
+            return Self.isOne(name, of: own)
+        }
+    }
+
+    private static func isOne(_ name: String, of own: [String]) -> Bool {
+        own.contains { own in
+            own == "*" || (own.hasPrefix("*.") ? name.hasSuffix(own.dropFirst().lowercased()) : name == own.lowercased())
         }
     }
 

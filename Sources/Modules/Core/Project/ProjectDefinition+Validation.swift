@@ -16,9 +16,11 @@ extension ProjectDefinition {
     ///   - directory: Where its relative paths start.
     ///   - topicPrefix: Overrides `settings.topic_prefix`.
     ///   - files: What is in the files that ``filesNamed(in:)`` lists.
+    ///   - needsInput: Whether it must have streams or tables; a tracking server alone needs neither.
     /// - Throws: Everything that is wrong, by position.
     package init(
-        validating root: SourceNode, file: String, directory: String, topicPrefix: String? = nil, files: [String: NamedFile] = [:]
+        validating root: SourceNode, file: String, directory: String, topicPrefix: String? = nil, files: [String: NamedFile] = [:],
+        needsInput: Bool = true
     ) throws(ProjectErrors) {
         var reader = ProjectReader(file: file)
         let top = Item(path: "", node: root, anchor: root.position)
@@ -28,7 +30,7 @@ extension ProjectDefinition {
         let prefix = topicPrefix ?? settings.topicPrefix
 
         reader.vocabularies = VocabularySection.read(section["vocabularies"], files: files, &reader)
-        let names = DeclaredNames(section, &reader)
+        let names = DeclaredNames(section, needsInput: needsInput, &reader)
         var claims = TopicClaims(prefix: prefix)
         var streams: [StreamDefinition] = []
         for (name, item) in names.streams {
@@ -61,6 +63,9 @@ extension ProjectDefinition {
             FeatureStoreSection.read($0, schemas: views.schemas, declared: Set(names.views.map(\.key)), &reader)
         }
         let compiled = reader.errors.isEmpty ? Self.compile(streams, views.definitions, top, &reader) : []
+        if let item = section["serving"], let training = training?.definition, let serving {
+            ServingSection.check(serving, item, training, compiled.flatMap(\.views.views), &reader)
+        }
         guard reader.errors.isEmpty, let name else { throw ProjectErrors(reader.errors) }
         self.init(
             name: name, directory: directory, sources: sources, streams: streams, tables: tables, views: views.definitions,
@@ -104,11 +109,11 @@ private struct DeclaredNames {
     let tables: Entries
     let views: Entries
 
-    init(_ section: Section, _ reader: inout ProjectReader) {
+    init(_ section: Section, needsInput: Bool, _ reader: inout ProjectReader) {
         streams = section["streams"].flatMap { reader.entries($0) } ?? []
         tables = section["tables"].flatMap { reader.entries($0) } ?? []
         views = section["views"].flatMap { reader.entries($0) } ?? []
-        if section["streams"] == nil, section["tables"] == nil {
+        if needsInput, section["streams"] == nil, section["tables"] == nil {
             reader.refuseKey(section.item, "a project needs streams: or tables: to read from")
         }
         var kinds = Dictionary(streams.map { ($0.key, "stream") }, uniquingKeysWith: { $1 })

@@ -160,8 +160,9 @@ package struct TrackRole: Service {
     }
 
     /// Who must show a token shows it under any name; an open server is asked under names that nobody outside can own.
-    private var hosts: HostNames? {
-        access == .open && !RequestOrigin.isLoopback(host) ? .local(and: [host] + allowedHosts) : nil
+    private var hosts: HostNames {
+        guard access == .open else { return .any }
+        return RequestOrigin.isLoopback(host) ? .loopback(and: allowedHosts) : .local(and: [host] + allowedHosts)
     }
 
     /// Everything a tracking directory's database holds.

@@ -45,6 +45,21 @@ enum ServingSection {
         return models
     }
 
+    /// A model answers only from columns that mean what they meant in training: see ``CompiledView/hashes``.
+    static func check(
+        _ serving: ServingDefinition, _ item: Item, _ training: TrainingDefinition, _ views: [CompiledView], _ reader: inout ProjectReader
+    ) {
+        guard let from = serving.featuresFrom, from != training.view, let served = views.first(where: { $0.definition.name == from }),
+            let trained = views.first(where: { $0.definition.name == training.view })
+        else { return }
+        let foreign = training.features.filter { served.hashes[$0] != trained.hashes[$0] }
+        guard let first = foreign.first, let place = reader.entries(item)?.first(where: { $0.0 == "features_from" })?.1 else { return }
+        reader.refuse(
+            place,
+            "the model is trained on \(foreign.count == 1 ? "\"\(first)\"" : "\"\(first)\" and \(foreign.count - 1) more") of \"\(training.view)\", "
+                + "which \"\(from)\" does not have with the same definition; serve from \"\(training.view)\"")
+    }
+
     /// The name of a view whose latest rows can be looked up by key.
     private static func view(_ item: Item, _ context: TrainingSection.Context, _ reader: inout ProjectReader) -> String? {
         guard let name = reader.text(item, "the name of a view") else { return nil }
