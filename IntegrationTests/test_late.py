@@ -58,11 +58,14 @@ def test_a_restarted_process_knows_how_fresh_its_views_are(mlops, project):
     port = free_port()
     process = mlops.start("features", "--admin-port", port, "--project", project)
     is_up(f"http://127.0.0.1:{port}/readyz", process)
+
     def newest():
         return re.findall(r"^mlops_features_newest_row_seconds\{.*\} (\S+)$", get(f"http://127.0.0.1:{port}/metrics").text, re.M)
 
     # One key, so one partition has rows; the others say nothing instead of 0.
     assert [float(value) for value in wait_for(newest, "the series", process=process)] == [BASE / 1_000 + COUNT]
+    text = get(f"http://127.0.0.1:{port}/metrics").text
+    assert "# HELP mlops_features_events_dead_total Records of a stream that were refused" in text
 
 
 def test_what_comes_for_a_window_that_the_end_of_a_file_closed_is_late(mlops, project):

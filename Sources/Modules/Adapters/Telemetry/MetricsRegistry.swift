@@ -36,7 +36,7 @@ package final class MetricsRegistry: MetricsFactory {
         process = ProcessMetrics()
     }
 
-    /// Sets the HELP text of a metric; without one the name with blanks stands there.
+    /// Sets the HELP text of a metric; without one that of ``MetricHelp`` stands there, or the name with blanks.
     /// - Parameter buckets: Ascending upper bounds of a histogram; `nil` keeps the default for its unit.
     package func describe(_ name: String, _ help: String, buckets: [Double]? = nil) {
         state.withLock {

@@ -16,7 +16,8 @@ package enum PrometheusText {
     }
 
     static func render(name: String, help: String?, family: MetricsRegistry.Family) -> String {
-        var text = "# HELP \(name) \(MetricNames.escapedHelp(help ?? name.replacing("_", with: " ") + "."))\n"
+        let help = help ?? MetricHelp.texts[name] ?? name.replacing("_", with: " ") + "."
+        var text = "# HELP \(name) \(MetricNames.escapedHelp(help))\n"
         text += "# TYPE \(name) \(family.kind.rawValue)\n"
         for (labels, series) in family.series.sorted(by: { $0.key < $1.key }) {
             switch series {

@@ -39,6 +39,8 @@ package struct Chart: Sendable {
         case points(Mark, [Series])
         /// One bar per label, from zero.
         case bars([(label: String, value: Double)])
+        /// One bar per label and sample, from zero.
+        case groups(labels: [String], [(name: String, values: [Double])])
         /// Shares per bin of one or more samples over common edges (one more edge than shares).
         case histogram(edges: [Double], [(name: String, shares: [Double])])
         /// One upright axis per name, each with its own scale.
@@ -59,19 +61,22 @@ package struct Chart: Sendable {
     package var yLabel: String
     package var horizontal: HorizontalAxis
     package var isLogarithmic: Bool
+    /// What the upright axis of points shows in any case: 0 for counts, 0 and 1 for shares.
+    package var verticalIncludes: [Double]
     package var shape: Shape
     /// In units of the drawing, which is scaled to the room there is.
     package var size = (width: 480, height: 260)
 
     package init(
         title: String, xLabel: String = "", yLabel: String = "", horizontal: HorizontalAxis = .number, isLogarithmic: Bool = false,
-        _ shape: Shape
+        verticalIncludes: [Double] = [], _ shape: Shape
     ) {
         self.title = title
         self.xLabel = xLabel
         self.yLabel = yLabel
         self.horizontal = horizontal
         self.isLogarithmic = isLogarithmic
+        self.verticalIncludes = verticalIncludes
         self.shape = shape
     }
 
@@ -100,6 +105,7 @@ package struct Chart: Sendable {
         case .points(_, let series):
             series.enumerated().filter { !$1.isFaint }.map { ($1.name, $1.color ?? $0, $1.target) }
         case .bars: []
+        case .groups(_, let samples): samples.enumerated().map { ($1.name, $0, nil) }
         case .histogram(_, let samples): samples.enumerated().map { ($1.name, $0, nil) }
         case .parallel(_, let profiles): profiles.count <= Self.colorCount ? profiles.map { ($0.name, $0.color, nil) } : []
         }

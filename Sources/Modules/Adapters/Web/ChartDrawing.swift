@@ -7,13 +7,17 @@ struct ChartDrawing {
         switch chart.shape {
         case .points(let mark, let series):
             let x = ChartScale(series.lazy.flatMap { $0.points.lazy.map(\.x) }, isTight: mark == .line)
-            let y = ChartScale(series.lazy.flatMap { $0.points.lazy.map(\.y) }, isLogarithmic: chart.isLogarithmic)
+            let y = ChartScale(
+                series.lazy.flatMap { $0.points.lazy.map(\.y) }, isLogarithmic: chart.isLogarithmic, including: chart.verticalIncludes)
             let pen = PointPen(frame: frame, x: x, y: y, isTime: chart.horizontal == .time, xLabel: chart.xLabel)
             let marks = series.enumerated().map { pen.draw($1, mark, color: $1.color ?? $0) }
             body = frame.verticalAxis(y, chart.yLabel) + frame.horizontalAxis(x, chart) + marks.joined()
         case .bars(let bars):
             let y = ChartScale(bars.lazy.map(\.value), isLogarithmic: false, includesZero: true)
             body = frame.verticalAxis(y, chart.yLabel) + Self.bars(bars, y, frame) + frame.axisTitle(chart.xLabel)
+        case .groups(let labels, let samples):
+            let y = ChartScale(samples.lazy.flatMap { $0.values }, includesZero: true)
+            body = frame.verticalAxis(y, chart.yLabel) + Self.groups(labels, samples, y, frame) + frame.axisTitle(chart.xLabel)
         case .histogram(let edges, let samples):
             let x = ChartScale(edges)
             let y = ChartScale(samples.lazy.flatMap { $0.shares }, includesZero: true)
@@ -39,6 +43,34 @@ struct ChartDrawing {
             return label + """
                 <rect x="\(pixel(start + slot * 0.15))" y="\(pixel(upper))" width="\(pixel(slot * 0.7))" height="\(pixel(max(0.5, lower - upper)))" \
                 fill="var(--c0)"><title>\(bar.label): \(NumberText.short(bar.value))</title></rect>
+                """
+        }.joined()
+    }
+
+    /// Bars of the samples side by side, label by label.
+    private static func groups(
+        _ labels: [String], _ samples: [(name: String, values: [Double])], _ y: ChartScale, _ frame: ChartFrame
+    ) -> HTML {
+        guard !labels.isEmpty, !samples.isEmpty, let zero = y.position(0) else { return .empty }
+        let pixel = ChartFrame.pixel
+        let slot = frame.innerWidth / Double(labels.count), width = slot * 0.76 / Double(samples.count)
+        // A letter is some 6 wide.
+        let room = max(2, Int(slot / 6))
+        return labels.enumerated().map { index, label -> HTML in
+            let start = frame.leftEdge + Double(index) * slot
+            let name = label.count > room ? label.prefix(room - 1) + "…" : label[...]
+            let bars = samples.enumerated().compactMap { place, sample -> HTML? in
+                guard index < sample.values.count, let position = y.position(sample.values[index]) else { return nil }
+                let (upper, lower) = (frame.down(max(position, zero)), frame.down(min(position, zero)))
+                return """
+                    <rect x="\(pixel(start + slot * 0.12 + Double(place) * width))" y="\(pixel(upper))" width="\(pixel(width))" \
+                    height="\(pixel(max(0.5, lower - upper)))" fill="\(ChartFrame.color(place))">\
+                    <title>\(label), \(sample.name): \(NumberText.short(sample.values[index]))</title></rect>
+                    """
+            }
+            return """
+                \(bars)<text x="\(pixel(start + slot / 2))" y="\(pixel(frame.height - 24))" text-anchor="middle">\(String(name))\
+                <title>\(label)</title></text>
                 """
         }.joined()
     }

@@ -14,10 +14,18 @@ struct ChartScale {
 
     /// - Parameters:
     ///   - values: The data; non-finite ones (and, on a logarithmic axis, those not above zero) do not count.
+    ///   - extra: Values that the axis shows in any case.
     ///   - isTight: Ends with the data instead of with round ticks.
-    init(_ values: some Sequence<Double>, isLogarithmic: Bool = false, includesZero: Bool = false, isTight: Bool = false) {
+    init(
+        _ values: some Sequence<Double>, isLogarithmic: Bool = false, includesZero: Bool = false, including extra: [Double] = [],
+        isTight: Bool = false
+    ) {
         var low = Double.infinity, high = -Double.infinity
         for value in values where value.isFinite && (!isLogarithmic || value > 0) {
+            low = min(low, value)
+            high = max(high, value)
+        }
+        for value in extra where !isLogarithmic || value > 0 {
             low = min(low, value)
             high = max(high, value)
         }

@@ -62,7 +62,7 @@ enum PageStyle {
         tr.child>td:nth-child(2),tr.child>th{padding-left:calc(.75rem + var(--depth,1)*1.4rem)}.d1{--depth:1}.d2{--depth:2}.d3{--depth:3}.d4{--depth:4}.d5{--depth:5}.d6{--depth:6}.d7{--depth:7}.d8{--depth:8}
         .expand{display:inline-block;min-width:1.15rem;color:var(--dim);text-align:center;margin-right:.25rem;font-size:.86rem}
         td.pick,th.pick{width:1px;padding-right:0}td.differs{background:var(--mark)}tr:hover>td.differs{background:var(--mark)}
-        table.facts+.scroll{margin-top:1rem}.waterfall tr.child>td:nth-child(2){padding-left:.75rem}.waterfall td.stretch{width:50%;min-width:12rem;vertical-align:middle}.waterfall svg{display:block;width:100%;height:12px}.waterfall rect{fill:var(--c0)}.waterfall rect.bad{fill:var(--bad)}.waterfall rect.open{fill:var(--dim)}
+        table.facts+.scroll,section>.scroll+.scroll,section>.scroll+.charts,section>.charts+.scroll,section>.charts+.charts{margin-top:1rem}.waterfall tr.child>td:nth-child(2){padding-left:.75rem}.waterfall td.stretch{width:50%;min-width:12rem;vertical-align:middle}.waterfall svg{display:block;width:100%;height:12px}.waterfall rect{fill:var(--c0)}.waterfall rect.bad{fill:var(--bad)}.waterfall rect.open{fill:var(--dim)}
         .waterfall tr.current>*{background:var(--mark)}.waterfall a[aria-current]{font-weight:600}
         .pager{display:flex;gap:.6rem;align-items:center;margin:.8rem 0;color:var(--dim)}
 

@@ -1,20 +1,17 @@
 import Domain
 import Project
-import Statistics
 import Web
 
 /// What the monitor knows, as a page and as text.
 package struct MonitorReport: Sendable {
-    private let engine: MonitorEngine
-    private let version: String?
-    private let drift: DriftVerdict?
+    let engine: MonitorEngine
+    let version: String?
+    let drift: DriftVerdict?
     /// The latest values of the columns that drift is judged on.
-    private let samples: [String: DriftReference.Sample]
+    let samples: [String: DriftReference.Sample]
 
-    /// Columns that get a chart.
-    private static let maxCharts = 40
-    /// Rows of the table of windows.
-    private static let maxWindowRows = 48
+    /// With labels for less than this share of what is settled, errors are told with a warning: they speak of a part.
+    private static let enoughCoverage = 0.5
 
     package init(_ engine: MonitorEngine) {
         self.engine = engine
@@ -40,8 +37,15 @@ package struct MonitorReport: Sendable {
         var text = "\(sums.predictions) predicted, \(sums.labelled) labelled, \(sums.missing) without label, \(sums.open) waiting"
         if sums.evicted > 0 { text += ", \(sums.evicted) evicted" }
         if let mae = sums.mae, let rmse = sums.rmse { text += "; MAE \(number(mae)), RMSE \(number(rmse))" }
+        if let warning = coverageWarning(sums) { text += " (\(warning))" }
         if let baseline = sums.baselineMAE { text += "; baseline MAE \(number(baseline))" }
         return text
+    }
+
+    /// What errors speak of, when most predictions have no label.
+    private static func coverageWarning(_ sums: ErrorSums) -> String? {
+        guard sums.mae != nil, let coverage = sums.coverage, coverage < enoughCoverage else { return nil }
+        return "over \(share(coverage)) of the predictions: the others have no label"
     }
 
     private var driftSentence: String {
@@ -54,14 +58,14 @@ package struct MonitorReport: Sendable {
         return text + (drift.isDrifted ? "; the data has drifted" : "")
     }
 
-    private var reasonWithoutVerdict: String {
+    var reasonWithoutVerdict: String {
         guard let version, let rows = engine.recent[version]?.count else { return "no predictions with features" }
         guard engine.references[version] != nil else { return "version \(version) has no reference" }
         return "\(rows) rows, \(engine.settings.windows.minRows) are needed"
     }
 
-    private static func number(_ value: Double?) -> String { value.map { NumberText.short($0) } ?? "–" }
-    private static func share(_ value: Double?) -> String { value.map { NumberText.short($0 * 100, digits: 3) + " %" } ?? "–" }
+    static func number(_ value: Double?) -> String { value.map { NumberText.short($0) } ?? "–" }
+    static func share(_ value: Double?) -> String { value.map { NumberText.short($0 * 100, digits: 3) + " %" } ?? "–" }
 
     // MARK: Page
 
@@ -90,6 +94,13 @@ package struct MonitorReport: Sendable {
             } else {
                 blocks.append(.paragraph("Version \(version): MAE \(Self.number(mae))."))
             }
+            if let warning = Self.coverageWarning(sums) {
+                blocks.append(
+                    .verdict(
+                        "The errors of version \(version) are means \(warning). "
+                            + "Labels are rows of the view labels.from with a value, for the moment that was predicted, within labels.wait.",
+                        .warn))
+            }
         }
         let counts = engine.counts
         blocks.append(
@@ -117,149 +128,28 @@ package struct MonitorReport: Sendable {
             [TableMarkup.Column.text("Version")]
             + ["Predicted", "Labelled", "Missing", "Waiting", "Coverage", "MAE", "RMSE", "Mean error", "Baseline MAE", "Baseline RMSE"]
             .map { .number($0) }
+        let lead = "One prediction counts per entity, time and version: the earliest. Errors are prediction − truth."
         return Report.Section(
             "Performance",
-            [
-                .paragraph("One prediction counts per entity, time and version: the earliest. Errors are prediction − truth."),
-                .table(TableMarkup(columns, rows: rows, whenEmpty: "No label has come yet.")),
-            ])
+            [Report.Block.paragraph(lead), .table(TableMarkup(columns, rows: rows, whenEmpty: "No label has come yet."))]
+                + reasonsWithoutBaseline.map { Report.Block.paragraph($0) })
     }
 
-    private var distributions: Report.Section {
-        guard let drift, let version else { return Report.Section("Distributions", [.paragraph("No verdict: \(reasonWithoutVerdict).")]) }
-        let rows = drift.columns.map { column -> [HTML] in
-            let name: HTML = "\(column.name)",
-                missing: HTML = "\(Self.share(column.referenceMissing)) → \(Self.share(column.currentMissing))"
-            switch column.verdict {
-            case .failed(let reason): return [name, "<span class=\"warn\">not judged: \(reason)</span>", "", "", "", missing]
-            case .score(let score, let method, let isDrifted):
-                let verdict: HTML = isDrifted ? "<span class=\"bad\">drifted</span>" : "<span class=\"good\">same</span>"
-                return [name, verdict, "\(method.rawValue)", "\(Self.number(score))", "\(Self.number(method.threshold))", missing]
+    /// Why versions that have errors have none of a baseline beside them.
+    private var reasonsWithoutBaseline: [String] {
+        engine.versions.filter { version in
+            engine.totals[version].map { $0.mae != nil && $0.baselineMAE == nil } ?? false
+        }.map { version in
+            guard let baseline = engine.settings.baseline else {
+                return "Version \(version) has no baseline's errors: training.baselines holds no current(column)."
             }
-        }
-        let columns: [TableMarkup.Column] = [
-            .text("Column"), .text("Verdict"), .text("Method"), .number("Score"), .number("Threshold"), .number("Missing, then → now"),
-        ]
-        let charts = drift.columns.prefix(Self.maxCharts).compactMap { chart($0.name, version) }
-        var blocks: [Report.Block] = [.table(TableMarkup(columns, rows: rows)), .charts(charts)]
-        if drift.columns.count > Self.maxCharts { blocks.append(.paragraph("Charts of the first \(Self.maxCharts) columns.")) }
-        return Report.Section("Distributions of version \(version): training and now", blocks)
-    }
-
-    private func chart(_ column: String, _ version: String) -> Chart? {
-        guard let reference = engine.references[version]?[column], let current = samples[column] else { return nil }
-        switch (reference.values, current.values) {
-        case (.numbers(let before), .numbers(let now)):
-            let edges = Histogram.sturgesEdges(before + now)
-            guard edges.count > 1 else { return nil }
-            return Chart(
-                title: column, xLabel: column, yLabel: "share",
-                .histogram(edges: edges, [("training", Self.shares(before, edges)), ("now", Self.shares(now, edges))]))
-        case (.categories(let before), .categories(let now)):
-            let names = Array(Set(before).union(now)).sorted().prefix(20)
-            let edges = (0...names.count).map(Double.init)
-            func shares(_ sample: [String]) -> [Double] {
-                let counts = sample.reduce(into: [String: Int]()) { $0[$1, default: 0] += 1 }
-                return names.map { sample.isEmpty ? 0 : Double(counts[$0] ?? 0) / Double(sample.count) }
+            if engine.recent[version]?.names.contains(baseline) == true || baseline == engine.settings.labelColumn {
+                return "Version \(version) has no baseline's errors: \(baseline) was null wherever a label has come."
             }
-            return Chart(
-                title: column, xLabel: names.joined(separator: " · "), yLabel: "share",
-                .histogram(edges: edges, [("training", shares(before)), ("now", shares(now))]))
-        default: return nil
-        }
-    }
-
-    private static func shares(_ values: [Double], _ edges: [Double]) -> [Double] {
-        let counts = Histogram(values, edges: edges).counts
-        return counts.map { values.isEmpty ? 0 : Double($0) / Double(values.count) }
-    }
-
-    private var timeLine: Report.Section {
-        let windows = engine.windows.sorted { $0.key < $1.key }
-        guard !windows.isEmpty else { return Report.Section("Windows", [.paragraph("No window yet.")]) }
-        let length = engine.settings.windows.length, minRows = engine.settings.windows.minRows
-        // A window with few rows interrupts the line instead of bending it.
-        func points(_ version: String?, _ value: (MonitorEngine.Window) -> Double?) -> [(x: Double, y: Double)] {
-            windows.filter { version == nil || $0.key.version == version }.map { key, window in
-                (x: Double(key.start + length), y: window.errors.predictions >= minRows ? value(window) ?? .nan : .nan)
-            }
-        }
-        func series(_ value: @escaping (MonitorEngine.Window) -> Double?) -> [Chart.Series] {
-            engine.versions.suffix(4).map { Chart.Series("version \($0)", points($0, value)) }
-        }
-        let errors = series { $0.errors.mae } + [Chart.Series("baseline", points(version) { $0.errors.baselineMAE })]
-        let ends = [windows.first, windows.last].compactMap { $0.map { Double($0.key.start + length) } }
-        let limit = Chart.Series("threshold", ends.map { (x: $0, y: engine.settings.drift.share) })
-        let charts = [
-            Chart(title: "Mean absolute error by window", xLabel: "window end", yLabel: "MAE", horizontal: .time, .points(.line, errors)),
-            Chart(
-                title: "Label coverage by window", xLabel: "window end", yLabel: "coverage", horizontal: .time,
-                .points(.line, series { $0.errors.coverage })),
-            Chart(
-                title: "Drifted share of columns by window", xLabel: "window end", yLabel: "share", horizontal: .time,
-                .points(.line, series { $0.drift?.share } + [limit])),
-            Chart(
-                title: "Predictions by window", xLabel: "window end", yLabel: "predictions", horizontal: .time,
-                .points(
-                    .line,
-                    engine.versions.suffix(4).map { version in
-                        Chart.Series(
-                            "version \(version)",
-                            windows.filter { $0.key.version == version }.map {
-                                (x: Double($0.key.start + length), y: Double($0.value.errors.predictions))
-                            })
-                    })),
-        ]
-        let rows = windows.suffix(Self.maxWindowRows).reversed().map { Self.row($0.key, $0.value, minRows) }
-        let columns: [TableMarkup.Column] =
-            [.text("Window"), .text("Version")]
-            + ["Predicted", "Labelled", "Coverage", "MAE", "RMSE", "Baseline MAE", "Drifted share"].map { .number($0) }
-        return Report.Section(
-            "Windows",
-            [
-                .paragraph(
-                    "A window is \(length / 60_000) minutes of the features' time; below \(minRows) rows it gives no verdict. Errors of a closed window change while labels come."
-                ),
-                .charts(charts), .table(TableMarkup(columns, rows: Array(rows))),
-            ])
-    }
-
-    private static func row(_ key: MonitorEngine.WindowKey, _ window: MonitorEngine.Window, _ minRows: Int) -> [HTML] {
-        let errors = window.errors
-        let drift: HTML =
-            window.drift.map { drift in
-                drift.isDrifted ? "<span class=\"bad\">\(share(drift.share))</span>" : "\(share(drift.share))"
-            } ?? (window.isClosed && errors.predictions < minRows ? "too few rows" : "–")
-        return [
-            "\(EventTime.format(key.start))", "\(key.version)", "\(errors.predictions)", "\(errors.labelled)", "\(share(errors.coverage))",
-            "\(number(errors.mae))", "\(number(errors.rmse))", "\(number(errors.baselineMAE))", drift,
-        ]
-    }
-
-    private var quality: Report.Section {
-        guard let version, let reference = engine.references[version] else {
-            return Report.Section("Data quality", [.paragraph("Nothing to compare yet.")])
-        }
-        let rows = engine.driftColumns(of: version).compactMap { name -> [HTML]? in
-            guard let now = samples[name] else { return nil }
-            let before = reference[name]
-            let rose = before.map { now.missing > $0.missing + ColumnDrift.missingRise } ?? false
-            let missing: HTML = rose ? "<span class=\"bad\">\(Self.share(now.missing))</span>" : "\(Self.share(now.missing))"
-            return ["\(name)", "\(Self.share(before?.missing))", missing] + Self.range(before) + Self.range(now)
-        }
-        let columns: [TableMarkup.Column] =
-            [.text("Column"), .number("Missing in training"), .number("Missing now")]
-            + ["Min in training", "Mean", "Max", "Min now", "Mean", "Max"].map { .number($0) }
-        return Report.Section("Data quality", [.table(TableMarkup(columns, rows: rows))])
-    }
-
-    /// Least, mean and greatest value; for categories only how many there are.
-    private static func range(_ sample: DriftReference.Sample?) -> [HTML] {
-        switch sample?.values {
-        case .numbers(let numbers) where !numbers.isEmpty:
-            [numbers.min(), Moments(numbers).mean, numbers.max()].map { value -> HTML in "\(number(value))" }
-        case .categories(let categories): ["", "\(Set(categories).count) categories", ""]
-        default: ["", "", ""]
+            return """
+                Version \(version) has no baseline's errors: current(\(baseline)) is not known, since \(baseline) is neither an input of the \
+                model nor the column of the labels, \(engine.settings.labelColumn).
+                """
         }
     }
 }
