@@ -61,6 +61,18 @@ import Testing
         #expect(engine.windows.values.map(\.errors.mae) == [1])
     }
 
+    @Test func `predictions that run ahead of their labels meet them all the same`() throws {
+        var engine = MonitorEngine(Self.settings())
+        // A gap of two days that was filled when its end was known: first all of its predictions, then all of its labels.
+        engine.advance(to: 50 * Self.hour)
+        let times = (24..<48).map { Int64($0) * Self.hour }
+        for time in times { engine.take(try Self.prediction(at: time)) }
+        for time in times { engine.take(label: 11, entity: try a(), at: time + 10 * Self.minute) }
+        #expect(engine.totals["1"]?.labelled == 24)
+        #expect(engine.totals["1"]?.coverage == 1)
+        #expect(engine.join.lateLabels == 0)
+    }
+
     @Test func `a missing label lowers the coverage and leaves the errors alone`() throws {
         var engine = MonitorEngine(Self.settings())
         engine.take(try Self.prediction(at: 0))

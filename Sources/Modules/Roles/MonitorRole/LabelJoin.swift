@@ -6,7 +6,7 @@ package import Domain
 /// Of the predictions of one version for one entity and time only the earliest asked for counts. A label that is null, or
 /// that has not come when the entity's time has passed `predictedFor + wait`, is missing.
 ///
-/// Each entity has its own clock, the greatest time that was told of it: partitions that are read one after the other make
+/// Each entity has its own clock, the greatest time that was told of it, by the rows that labels are: partitions that are read one after the other make
 /// nobody late. An entity of which nothing is heard any more is given up when the others are ``silence`` beyond the wait.
 /// Memory is bounded by ``maxEntries``, beyond which the oldest times end early and their waiting predictions count as evicted.
 package struct LabelJoin: Sendable {

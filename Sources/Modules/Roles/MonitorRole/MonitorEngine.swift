@@ -124,7 +124,7 @@ package struct MonitorEngine: Sendable {
             counts.withoutEntity += 1
             return keep(prediction)
         }
-        for outcome in join.advance(entity, to: prediction.featureTime) { settle(outcome) }
+        // Not the entity's clock: where rows come in runs, such as filled gaps, all predictions of a run come before its labels.
         guard let output = prediction.output else { return counts.withoutOutput += 1 }
         let waiting = LabelJoin.Waiting(
             version: prediction.version, requestedAt: prediction.requestedAt, featureTime: prediction.featureTime, output: output,
