@@ -223,7 +223,7 @@ func refusal<Value>(_ body: () async throws -> Value) async -> TrackingError.Cod
         #expect(try await fixture.names("dataset.context = 'test'").isEmpty)
     }
 
-    @Test func `a logged model keeps the latest metric per dataset`() async throws {
+    @Test func `a logged model keeps every observation of its metrics`() async throws {
         let fixture = try await StoreFixture()
         let run = try await fixture.run("r", start: 1)
         let model = try await fixture.store.createLoggedModel(
@@ -236,7 +236,7 @@ func refusal<Value>(_ body: () async throws -> Value) async -> TrackingError.Cod
                 Metric("m", 3, timestamp: 1, modelID: model.id, dataset: ("d", "x")),
             ])
         let ready = try await fixture.store.finalizeLoggedModel(id: model.id, status: .ready, now: 3)
-        #expect(ready.metrics.map(\.metric.value) == [2, 3] && ready.status == .ready)
+        #expect(ready.metrics.map(\.metric.value) == [1, 3, 2] && ready.status == .ready)
         var search = LoggedModelSearch(experiments: ["0"])
         search.filter = "metrics.m > 2 AND tags.a = 'b' AND status = 'READY'"
         #expect(try await fixture.store.searchLoggedModels(search).elements.map(\.id) == [model.id])

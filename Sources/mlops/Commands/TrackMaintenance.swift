@@ -83,7 +83,7 @@ struct TrackExport: AsyncParsableCommand {
 
     @OptionGroup var directory: TrackDirectory
 
-    @Option(help: "The folder for experiments.jsonl, runs.jsonl, metrics.jsonl, traces.jsonl, models.jsonl and promotions.jsonl.")
+    @Option(help: "The folder for experiments.jsonl, runs.jsonl, metrics.jsonl, logged_models.jsonl, traces.jsonl, models.jsonl, versions.jsonl and promotions.jsonl.")
     var out: String
 
     func run() async throws {
@@ -95,7 +95,7 @@ struct TrackExport: AsyncParsableCommand {
                 registry: RegistryStore(database: database)
             ).write(to: out)
             print(
-                "\(counts.experiments) experiments, \(counts.runs) runs, \(counts.metrics) observations, \(counts.versions) versions, \(counts.traces) traces"
+                "\(counts.experiments) experiments, \(counts.runs) runs, \(counts.metrics) observations, \(counts.loggedModels) logged models, \(counts.versions) versions, \(counts.traces) traces"
             )
         }
     }

@@ -114,10 +114,15 @@ struct TrackTokenList: AsyncParsableCommand {
                 print(
                     [
                         token.id, token.name, token.role.rawValue, state, "experiments=" + Self.text(token.experiments),
-                        "models=" + Self.text(token.models),
+                        "models=" + Self.text(token.models), "created=" + Self.time(token.createdAt),
+                        "expires=" + (token.expiresAt.map(Self.time) ?? "never"),
                     ].joined(separator: "\t"))
             }
         }
+    }
+
+    private static func time(_ time: EventTime.Milliseconds) -> String {
+        Date(timeIntervalSince1970: Double(time) / 1_000).formatted(.iso8601)
     }
 
     private static func text(_ scope: AccessScope) -> String { scope.patterns.map { $0.joined(separator: ",") } ?? "*" }

@@ -11,7 +11,7 @@ package struct AdminServer: Service {
 
     /// - Parameter port: 0 lets the system choose; see ``address``.
     package init(host: String = "127.0.0.1", port: Int, metrics: MetricsRegistry, readiness: Readiness, logger: Logger) {
-        let router = Router(context: WebContext.self)
+        let router = Router(context: WebContext.self, options: .autoGenerateHeadEndpoints)
         Self.addRoutes(to: router, metrics: metrics, readiness: readiness)
         self.host = HTTPHost(role: "admin", host: host, port: port, responder: router.buildResponder(), logger: logger)
     }

@@ -5,10 +5,10 @@ enum PageScript {
         (() => {
           // Links as MLflow's clients print them.
           const old = location.pathname === "/" && location.hash.match(
-            /^#\/(?:experiments\/([\w-]+)(?:\/runs\/([\w-]+))?|models(?:\/([^/?]+)(?:\/versions\/(\d+))?)?)/);
+            /^#\/(?:experiments\/([\w-]+)(?:\/(?:runs\/([\w-]+)|(traces)|evaluation-runs\?(?:.*&)?selectedRunUuid=([\w-]+)))?|models(?:\/([^/?]+)(?:\/versions\/(\d+))?)?)/);
           if (old) {
-            const [, experiment, run, model, version] = old;
-            location.replace(run ? "/runs/" + run : experiment ? "/experiments/" + experiment
+            const [, experiment, plain, traces, selected, model, version] = old, run = plain || selected;
+            location.replace(run ? "/runs/" + run : experiment ? "/experiments/" + experiment + (traces ? "/traces" : "")
               : model ? "/models/" + model + (version ? "/versions/" + version : "") : "/models");
             return;
           }

@@ -48,7 +48,7 @@ package struct MonitorRole: Service {
         self.worker = worker
         readiness.expect("monitor")
         host = configuration.port.map { port in
-            let router = Router(context: WebContext.self)
+            let router = Router(context: WebContext.self, options: .autoGenerateHeadEndpoints)
             router.get("/") { _, _ in Self.page(MonitorReport(await worker.snapshot).html()) }
             router.get("/summary") { _, _ in Response.text(MonitorReport(await worker.snapshot).summary + "\n") }
             AdminServer.addRoutes(to: router, metrics: metrics, readiness: readiness)

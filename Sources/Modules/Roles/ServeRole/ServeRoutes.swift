@@ -14,7 +14,7 @@ package struct ServeRoutes: Sendable {
     let maxBodyBytes: Int
 
     package func router(metrics registry: MetricsRegistry) -> Router<WebContext> {
-        let router = Router(context: WebContext.self, options: .caseInsensitive)
+        let router = Router(context: WebContext.self, options: [.caseInsensitive, .autoGenerateHeadEndpoints])
         for method in [HTTPRequest.Method.get, .post, .put, .delete, .patch] {
             for path in ["/v1", "/v1/**"] as [RouterPath] {
                 router.on(path, method: method) { request, _ in await answer(request) }

@@ -69,21 +69,26 @@ struct AccessGuard: RouterMiddleware {
     }
 
     /// A browser asks its user for a name and a password, and shows the page when they give none.
+    ///
+    /// Which of the three a refused token is, is nobody's business who does not have a good one.
     private static func unauthenticated(_ request: Request) -> Response {
         let isBrowser = request.headers[.accept]?.contains("text/html") ?? false
+        let refusal =
+            request.headers[.authorization] == nil
+            ? "This server needs a token" : "The token that was given is not known here, has expired or was revoked"
         var response =
             isBrowser
             ? .page(
                 Pages.page(
                     "A token is needed", in: nil,
                     body:
-                        "<p role=\"alert\">This server needs a token: load the page again and give any name, and the token as password.</p>"
+                        "<p role=\"alert\">\(refusal): load the page again and give any name, and the token as password.</p>"
                 ),
                 status: .unauthorized)
             : Failure.answer(
                 TrackingError(
                     .unauthenticated,
-                    "This server needs a token: set MLFLOW_TRACKING_TOKEN, or MLFLOW_TRACKING_PASSWORD with any MLFLOW_TRACKING_USERNAME"))
+                    "\(refusal): set MLFLOW_TRACKING_TOKEN, or MLFLOW_TRACKING_PASSWORD with any MLFLOW_TRACKING_USERNAME"))
         response.headers[.wwwAuthenticate] = "Basic realm=\"mlops track\", charset=\"UTF-8\""
         return response
     }

@@ -6,13 +6,18 @@ struct Arguments: Sendable {
     let json: JSONValue
     /// Bytes of the body.
     let bodySize: Int
+    /// Whether they were written as a query, which has no lists of one.
+    private let isQuery: Bool
     /// What these arguments are part of: its own place, the member's name, and the place in the list when it is one.
     private let outer: (place: String, name: String, index: Int?)?
 
     init(_ json: JSONValue, bodySize: Int = 0) { self.init(json, bodySize: bodySize, in: nil) }
 
-    private init(_ json: JSONValue, bodySize: Int = 0, in outer: (place: String, name: String, index: Int?)?) {
+    private init(
+        _ json: JSONValue, bodySize: Int = 0, isQuery: Bool = false, in outer: (place: String, name: String, index: Int?)?
+    ) {
         self.json = json
+        self.isQuery = isQuery
         self.bodySize = bodySize
         self.outer = outer
     }
@@ -37,12 +42,14 @@ struct Arguments: Sendable {
                 return JSONValue.Member(name, all.count == 1 ? all[0] : .array(all))
             })
         bodySize = 0
+        isQuery = true
         outer = nil
     }
 
     /// With one more argument, from the path.
     func with(_ name: String, _ value: String) -> Arguments {
-        Arguments(.object((json.members ?? []) + [JSONValue.Member(name, .string(value))]), bodySize: bodySize)
+        Arguments(
+            .object((json.members ?? []) + [JSONValue.Member(name, .string(value))]), bodySize: bodySize, isQuery: isQuery, in: nil)
     }
 
     subscript(name: String) -> JSONValue? {
@@ -126,10 +133,10 @@ struct Arguments: Sendable {
         }
     }
 
-    /// A list of texts; a single text is a list of one, as queries write it.
+    /// A list of texts; in a query a single text is a list of one.
     func texts(_ name: String) throws(TrackingError) -> [String] {
         guard let value = self[name] else { return [] }
-        if let text = value.string { return [try whole(text, name)] }
+        if isQuery, let text = value.string { return [try whole(text, name)] }
         guard let values = value.array else { throw invalid(value, name) }
         var texts: [String] = []
         for value in values {

@@ -27,11 +27,16 @@ enum Failure {
         }
     }
 
-    /// What the host asks for an error that a handler threw. A client takes an unknown route's page for what it is; JSON
-    /// there would look like an answer of the route.
+    /// What the host asks for an error that a handler threw.
     static func answer(_ error: any Error, _ request: Request) -> Response? {
         if let error = error as? TrackingError { return answer(error) }
         switch (error as? RequestError)?.status {
+        case .notFound where isProtocol(request.uri.path):
+            return answer(
+                TrackingError(
+                    .endpointNotFound,
+                    "This server does not speak \(request.method.rawValue) \(Validation.shown(request.uri.path)); its documentation lists what it leaves out."
+                ))
         case .notFound:
             return .page(Pages.page("Not found", in: nil, body: "<p>There is nothing at this address.</p>"), status: .notFound)
         case .serviceUnavailable: return answer(TrackingError(.unavailable, "The request took too long"))
@@ -42,6 +47,11 @@ enum Failure {
         case .some(let status): return answer(TrackingError(.badRequest, (error as? RequestError)?.message ?? ""), status: status)
         case nil: return nil
         }
+    }
+
+    /// Whether clients ask for it, who read a sentence and not a page.
+    private static func isProtocol(_ path: String) -> Bool {
+        ["/api/", "/ajax-api/", "/graphql", "/v1/", "/gateway/"].contains { path.hasPrefix($0) }
     }
 
     private static func answer(_ error: TrackingError, status: HTTPResponse.Status) -> Response {

@@ -12,7 +12,8 @@ extension Route {
             return .message("model") { $0.loggedModel(model) }
         },
         Route(.post, path: "logged-models/search") { service, arguments in
-            var search = LoggedModelSearch(experiments: try arguments.requiredTexts("experiment_ids"))
+            guard arguments["experiment_ids"] != nil else { throw arguments.missing("experiment_ids") }
+            var search = LoggedModelSearch(experiments: try arguments.texts("experiment_ids"))
             search.filter = try arguments.optionalText("filter") ?? ""
             search.datasets = try arguments.objects("datasets") { (dataset) throws(TrackingError) in
                 LoggedModelSearch.Dataset(name: try dataset.text("dataset_name"), digest: try dataset.optionalText("dataset_digest"))
@@ -26,7 +27,9 @@ extension Route {
                     field: try term.text("field_name"), isAscending: term["ascending"] == nil ? true : try term.flag("ascending"),
                     dataset: name.map { .init(name: $0, digest: digest) })
             }
-            search.maxResults = try Validation.maxResults(arguments.optionalInt("max_results"), default: 50, limit: 100)
+            let most = LoggedModelSearch.maxPage
+            search.maxResults = try Validation.maxResults(
+                arguments.optionalInt("max_results").map { min($0, Int64(most)) }, default: 50, limit: most)
             search.pageToken = try arguments.optionalText("page_token")
             let page = try await service.store.searchLoggedModels(search)
             return .object { writer in

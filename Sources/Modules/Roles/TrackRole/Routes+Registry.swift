@@ -9,7 +9,8 @@ extension Route {
             let model = try await service.registry.createModel(
                 name: arguments.text("name"), description: arguments.optionalText("description") ?? "", tags: arguments.pairs("tags"),
                 now: now)
-            await service.publish(RegistryEvent(.modelCreated, model: model.name, time: now))
+            let event = RegistryEvent(.modelCreated, model: model.name, time: now, details: RegistryEvent.Details(model))
+            await service.tell(event, isPrompt: Prompts.isPrompt(model.tags))
             return .message("registered_model") { $0.model(model) }
         },
         Route(.get, path: "registered-models/get") { service, arguments in
@@ -19,21 +20,22 @@ extension Route {
         Route(.post, path: "registered-models/rename") { service, arguments in
             let now = service.now()
             let model = try await service.registry.renameModel(name: arguments.text("name"), to: arguments.text("new_name"), now: now)
-            await service.publish(RegistryEvent(.modelUpdated, model: model.name, time: now))
+            await service.tell(RegistryEvent(.modelUpdated, model: model.name, time: now), isPrompt: Prompts.isPrompt(model.tags))
             return .message("registered_model") { $0.model(model) }
         },
         Route(.patch, .post, path: "registered-models/update") { service, arguments in
             let now = service.now()
             let model = try await service.registry.describeModel(
                 name: arguments.text("name"), arguments.optionalText("description") ?? "", now: now)
-            await service.publish(RegistryEvent(.modelUpdated, model: model.name, time: now))
+            await service.tell(RegistryEvent(.modelUpdated, model: model.name, time: now), isPrompt: Prompts.isPrompt(model.tags))
             return .message("registered_model") { $0.model(model) }
         },
         Route(.delete, path: "registered-models/delete") { service, arguments in
             let name = try arguments.text("name"), now = service.now()
+            let isPrompt = try await service.registry.isPrompt(name)
             let aliases = try await service.registry.deleteModel(name: name, promotion: promotion(arguments), now: now)
-            for alias in aliases { await service.publish(RegistryEvent(removed: alias)) }
-            await service.publish(RegistryEvent(.modelDeleted, model: name, time: now))
+            for alias in aliases { await service.tell(RegistryEvent(removed: alias), isPrompt: isPrompt) }
+            await service.tell(RegistryEvent(.modelDeleted, model: name, time: now), isPrompt: isPrompt)
             return .empty
         },
         Route(.get, .post, path: "registered-models/search") { service, arguments in
@@ -51,11 +53,20 @@ extension Route {
             return .object { $0.list("model_versions", versions) { $0.version($1) } }
         },
         Route(.post, path: "registered-models/set-tag") { service, arguments in
-            try await service.registry.setModelTag(name: arguments.text("name"), arguments.tag(), now: service.now())
+            let name = try arguments.text("name"), tag = try arguments.tag(), now = service.now()
+            try await service.registry.setModelTag(name: name, tag, now: now)
+            if try await service.registry.isPrompt(name) {
+                let details = RegistryEvent.Details(key: tag.key, value: tag.value)
+                await service.publish(RegistryEvent(.promptTagSet, model: name, time: now, details: details))
+            }
             return .empty
         },
         Route(.delete, path: "registered-models/delete-tag") { service, arguments in
-            try await service.registry.deleteModelTag(name: arguments.text("name"), key: arguments.text("key"), now: service.now())
+            let name = try arguments.text("name"), key = try arguments.text("key"), now = service.now()
+            try await service.registry.deleteModelTag(name: name, key: key, now: now)
+            if try await service.registry.isPrompt(name) {
+                await service.publish(RegistryEvent(.promptTagDeleted, model: name, time: now, details: RegistryEvent.Details(key: key)))
+            }
             return .empty
         },
     ]
@@ -67,16 +78,20 @@ extension Route {
             let number = try RegistryValidation.number(arguments.text("version"))
             let promotion = try promotion(arguments)
             let now = service.now()
+            let isPrompt = try await service.registry.isPrompt(model)
             try await service.registry.setAlias(model: model, alias: alias, number: number, promotion: promotion, now: now)
-            await service.publish(RegistryEvent(.aliasSet, model: model, number: number, alias: alias, time: now, promotion: promotion))
+            let event = RegistryEvent(.aliasSet, model: model, number: number, alias: alias, time: now, promotion: promotion)
+            await service.tell(event, isPrompt: isPrompt)
             return .empty
         },
         Route(.delete, path: "registered-models/alias") { service, arguments in
             let model = try arguments.text("name"), alias = try arguments.text("alias")
             let promotion = try promotion(arguments)
             let now = service.now()
+            let isPrompt = try await service.registry.isPrompt(model)
             if try await service.registry.deleteAlias(model: model, alias: alias, promotion: promotion, now: now) {
-                await service.publish(RegistryEvent(.aliasDeleted, model: model, alias: alias, time: now, promotion: promotion))
+                let event = RegistryEvent(.aliasDeleted, model: model, alias: alias, time: now, promotion: promotion)
+                await service.tell(event, isPrompt: isPrompt)
             }
             return .empty
         },
@@ -88,9 +103,11 @@ extension Route {
         },
         Route(.post, path: "registered-models/rollback") { service, arguments in
             let model = try arguments.text("name"), alias = try arguments.text("alias"), now = service.now()
+            let isPrompt = try await service.registry.isPrompt(model)
             let record = try await service.registry.rollback(model: model, alias: alias, promotion: promotion(arguments), now: now)
-            await service.publish(
-                RegistryEvent(.aliasSet, model: model, number: record.number, alias: alias, time: now, promotion: record.promotion))
+            await service.tell(
+                RegistryEvent(.aliasSet, model: model, number: record.number, alias: alias, time: now, promotion: record.promotion),
+                isPrompt: isPrompt)
             return .message("promotion") { $0.promotion(record) }
         },
         Route(.get, path: "registered-models/promotions") { service, arguments in
@@ -127,7 +144,9 @@ extension Route {
             try await service.checkSource(of: new)
             let now = service.now()
             let version = try await service.registry.createVersion(new, now: now)
-            await service.publish(RegistryEvent(.versionCreated, model: version.model, number: version.number, time: now))
+            let event = RegistryEvent(
+                .versionCreated, model: version.model, number: version.number, time: now, details: RegistryEvent.Details(version))
+            await service.tell(event, isPrompt: Prompts.isPrompt(version.tags))
             return .message("model_version") { $0.version(version) }
         },
         Route(.get, path: "model-versions/get") { service, arguments in
@@ -138,7 +157,9 @@ extension Route {
             let now = service.now()
             let version = try await service.registry.describeVersion(
                 model: arguments.text("name"), number: number(arguments), arguments.optionalText("description") ?? "", now: now)
-            await service.publish(RegistryEvent(.versionUpdated, model: version.model, number: version.number, time: now))
+            await service.tell(
+                RegistryEvent(.versionUpdated, model: version.model, number: version.number, time: now),
+                isPrompt: Prompts.isPrompt(version.tags))
             return .message("model_version") { $0.version(version) }
         },
         Route(.post, path: "model-versions/transition-stage") { service, arguments in
@@ -146,15 +167,18 @@ extension Route {
             let version = try await service.registry.setStage(
                 model: arguments.text("name"), number: number(arguments), arguments.text("stage"),
                 archivesOthers: arguments.flag("archive_existing_versions"), now: now)
-            await service.publish(RegistryEvent(.versionUpdated, model: version.model, number: version.number, time: now))
+            await service.tell(
+                RegistryEvent(.versionUpdated, model: version.model, number: version.number, time: now),
+                isPrompt: Prompts.isPrompt(version.tags))
             return .message("model_version") { $0.version(version) }
         },
         Route(.delete, path: "model-versions/delete") { service, arguments in
             let model = try arguments.text("name"), number = try number(arguments), now = service.now()
+            let isPrompt = try await service.registry.isPrompt(model)
             let aliases = try await service.registry.deleteVersion(
                 model: model, number: number, promotion: promotion(arguments), now: now)
-            for alias in aliases { await service.publish(RegistryEvent(removed: alias)) }
-            await service.publish(RegistryEvent(.versionDeleted, model: model, number: number, time: now))
+            for alias in aliases { await service.tell(RegistryEvent(removed: alias), isPrompt: isPrompt) }
+            await service.tell(RegistryEvent(.versionDeleted, model: model, number: number, time: now), isPrompt: isPrompt)
             return .empty
         },
         Route(.get, .post, path: "model-versions/search") { service, arguments in
@@ -174,14 +198,20 @@ extension Route {
         },
         Route(.post, path: "model-versions/set-tag") { service, arguments in
             let model = try arguments.text("name"), number = try number(arguments), now = service.now()
-            try await service.registry.setVersionTag(model: model, number: number, arguments.tag(), now: now)
-            await service.publish(RegistryEvent(.versionTagSet, model: model, number: number, time: now))
+            let tag = try arguments.tag()
+            try await service.registry.setVersionTag(model: model, number: number, tag, now: now)
+            let details = RegistryEvent.Details(key: tag.key, value: tag.value)
+            let event = RegistryEvent(.versionTagSet, model: model, number: number, time: now, details: details)
+            await service.tell(event, isPrompt: try await service.registry.isPrompt(model))
             return .empty
         },
         Route(.delete, path: "model-versions/delete-tag") { service, arguments in
             let model = try arguments.text("name"), number = try number(arguments), now = service.now()
-            try await service.registry.deleteVersionTag(model: model, number: number, key: arguments.text("key"), now: now)
-            await service.publish(RegistryEvent(.versionTagDeleted, model: model, number: number, time: now))
+            let key = try arguments.text("key")
+            try await service.registry.deleteVersionTag(model: model, number: number, key: key, now: now)
+            let details = RegistryEvent.Details(key: key)
+            let event = RegistryEvent(.versionTagDeleted, model: model, number: number, time: now, details: details)
+            await service.tell(event, isPrompt: try await service.registry.isPrompt(model))
             return .empty
         },
     ]
@@ -207,66 +237,6 @@ extension Route {
 
     private static func number(_ arguments: Arguments) throws(TrackingError) -> Int {
         try RegistryValidation.number(arguments.text("version"))
-    }
-}
-
-extension TrackService {
-    /// Where a client finds a version's files: the source itself, except that a logged model is followed to its place.
-    func downloadURI(of version: RegisteredVersion) async throws(TrackingError) -> String {
-        guard version.source.hasPrefix("models:/") else { return version.source }
-        return try await place(of: version.source)
-    }
-
-    /// The artefact URI behind `runs:/…` and `models:/…`; anything else as it is.
-    func place(of source: String, depth: Int = 0) async throws(TrackingError) -> String {
-        if source.hasPrefix("runs:/") {
-            let parts = source.dropFirst(6).split(separator: "/", maxSplits: 1)
-            guard let run = parts.first else { return source }
-            let place = try await store.run(id: String(run)).info.artifactURI
-            return parts.count > 1 ? place + "/" + parts[1] : place
-        }
-        guard source.hasPrefix("models:/") else { return source }
-        if source.hasPrefix("models:/m-") { return try await store.loggedModel(id: String(source.dropFirst(8))).artifactURI }
-        guard depth < Self.maxCopies else {
-            throw TrackingError(.invalidParameter, "'\(Validation.shown(source))' is a copy of copies beyond \(Self.maxCopies)")
-        }
-        return try await place(of: version(named: String(source.dropFirst(8))).source, depth: depth + 1)
-    }
-
-    /// A version whose source is a version whose source is …: no further than this.
-    private static let maxCopies = 8
-
-    /// `NAME/3` or `NAME@alias`.
-    private func version(named text: String) async throws(TrackingError) -> RegisteredVersion {
-        if let at = text.lastIndex(of: "@") {
-            return try await registry.version(model: String(text[..<at]), alias: String(text[text.index(after: at)...]))
-        }
-        let parts = text.split(separator: "/")
-        guard parts.count == 2 else {
-            throw TrackingError(.invalidParameter, "'models:/\(Validation.shown(text))' names no version of a registered model")
-        }
-        return try await registry.version(model: String(parts[0]), number: RegistryValidation.number(String(parts[1])))
-    }
-
-    /// A source on this server must be a place of the run or the logged model it is said to come from: nothing else may be
-    /// reached through it.
-    func checkSource(of new: RegistryStore.NewVersion) async throws(TrackingError) {
-        func refuse(_ parameter: String) -> TrackingError {
-            TrackingError(
-                .invalidParameter,
-                "Invalid model version source: '\(Validation.shown(new.source))'. The \(parameter) request parameter must identify the resource that contains the source."
-            )
-        }
-        if new.source.hasPrefix("models:/m-") {
-            guard new.source.dropFirst(8) == new.loggedModel else { throw refuse("model_id") }
-        } else if new.source.hasPrefix("models:/") {
-            _ = try await place(of: new.source)
-        } else if new.source.hasPrefix(TrackingStore.artifactScheme) {
-            var homes: [String] = []
-            if !new.run.isEmpty { homes.append(try await store.run(id: new.run).info.artifactURI) }
-            if !new.loggedModel.isEmpty { homes.append(try await store.loggedModel(id: new.loggedModel).artifactURI) }
-            guard homes.contains(where: { new.source == $0 || new.source.hasPrefix($0 + "/") }) else { throw refuse("run_id") }
-        }
     }
 }
 

@@ -40,7 +40,9 @@ extension Route {
         Route(.post, path: "webhooks/{webhook_id}/test") { service, arguments in
             let id = try arguments.text("webhook_id")
             let webhook = try await service.webhooks.store.webhook(id: id)
-            let event = RegistryEvent(.versionCreated, model: "example", number: 1, time: service.now())
+            let asked = arguments["event"] == nil ? nil : try event(arguments.object("event"))
+            // A webhook has one event at least.
+            guard let event = asked ?? webhook.events.first else { throw arguments.missing("event") }
             let outcome = await service.webhooks.test(webhook, event)
             return .message("result") { writer in
                 writer.object { writer in
@@ -53,6 +55,10 @@ extension Route {
         },
     ]
 
+    private static func event(_ arguments: Arguments) throws(TrackingError) -> Webhook.Event {
+        Webhook.Event(entity: try arguments.text("entity"), action: try arguments.text("action"))
+    }
+
     private static func change(_ arguments: Arguments) throws(TrackingError) -> WebhookStore.Change {
         var change = WebhookStore.Change()
         change.name = try arguments.optionalText("name")
@@ -60,9 +66,7 @@ extension Route {
         change.url = try arguments.optionalText("url")
         change.secret = try arguments.optionalText("secret")
         if arguments["events"] != nil {
-            change.events = try arguments.objects("events") { (event) throws(TrackingError) in
-                Webhook.Event(entity: try event.text("entity"), action: try event.text("action"))
-            }
+            change.events = try arguments.objects("events", event)
         }
         if let value = arguments["status"] {
             guard let status = value.string.flatMap({ Webhook.Status(rawValue: $0) }) else { throw arguments.invalid(value, "status") }

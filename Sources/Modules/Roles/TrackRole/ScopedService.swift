@@ -167,10 +167,11 @@ struct ScopedRegistry: Sendable {
     }
 
     func searchVersions(
-        filter: String = "", order: [String] = [], maxResults: Int = 10_000, pageToken: String? = nil
+        filter: String = "", order: [String] = [], includesPrompts: Bool = false, maxResults: Int = 10_000, pageToken: String? = nil
     ) async throws(TrackingError) -> Paged<RegisteredVersion> {
         let scope = Caller.current.models
-        let page = try await registry.searchVersions(filter: filter, order: order, maxResults: maxResults, pageToken: pageToken)
+        let page = try await registry.searchVersions(
+            filter: filter, order: order, includesPrompts: includesPrompts, maxResults: maxResults, pageToken: pageToken)
         return Paged(elements: page.elements.filter { scope.contains($0.model) }, nextPageToken: page.nextPageToken)
     }
 

@@ -8,6 +8,7 @@ package struct TrackExporter: Sendable {
     package struct Counts: Sendable, Equatable {
         package var experiments = 0
         package var runs = 0
+        package var loggedModels = 0
         package var metrics = 0
         package var versions = 0
         package var traces = 0
@@ -28,6 +29,7 @@ package struct TrackExporter: Sendable {
         var counts = Counts()
         let experiments = try LineFile(folder + "/experiments.jsonl"), runs = try LineFile(folder + "/runs.jsonl")
         let metrics = try LineFile(folder + "/metrics.jsonl"), traces = try LineFile(folder + "/traces.jsonl")
+        let loggedModels = try LineFile(folder + "/logged_models.jsonl")
         var token: String?
         repeat {
             let page = try await store.searchExperiments(view: .all, maxResults: 100, pageToken: token)
@@ -35,12 +37,13 @@ package struct TrackExporter: Sendable {
                 counts.experiments += 1
                 try experiments.write { $0.experiment(experiment) }
                 try await write(experiment, runs, metrics, &counts)
+                try await write(modelsOf: experiment.id, loggedModels, &counts)
                 try await write(tracesOf: experiment.id, traces, &counts)
             }
             token = page.nextPageToken
         } while token != nil
         try await writeRegistry(to: folder, &counts)
-        for file in [experiments, runs, metrics, traces] { try file.close() }
+        for file in [experiments, runs, metrics, loggedModels, traces] { try file.close() }
         return counts
     }
 
@@ -71,6 +74,19 @@ package struct TrackExporter: Sendable {
         } while token != nil
     }
 
+    /// With their parameters, tags and every value of their metrics.
+    private func write(modelsOf experiment: String, _ file: LineFile, _ counts: inout Counts) async throws {
+        var search = LoggedModelSearch(experiments: [experiment])
+        repeat {
+            let page = try await store.searchLoggedModels(search)
+            for model in page.elements {
+                counts.loggedModels += 1
+                try file.write { $0.loggedModel(model) }
+            }
+            search.pageToken = page.nextPageToken
+        } while search.pageToken != nil
+    }
+
     private func write(tracesOf experiment: String, _ file: LineFile, _ counts: inout Counts) async throws {
         var search = TraceSearch(experiments: [experiment])
         repeat {
@@ -89,7 +105,7 @@ package struct TrackExporter: Sendable {
         let versions = try LineFile(folder + "/versions.jsonl")
         var token: String?
         repeat {
-            let page = try await registry.searchModels(maxResults: 100, pageToken: token)
+            let page = try await registry.searchModels(includesPrompts: true, maxResults: 100, pageToken: token)
             for model in page.elements {
                 try models.write { $0.model(model) }
                 for record in try await registry.promotions(model: model.name, limit: 100_000) {
@@ -99,7 +115,7 @@ package struct TrackExporter: Sendable {
             token = page.nextPageToken
         } while token != nil
         repeat {
-            let page = try await registry.searchVersions(maxResults: 1_000, pageToken: token)
+            let page = try await registry.searchVersions(includesPrompts: true, maxResults: 1_000, pageToken: token)
             counts.versions += page.elements.count
             for version in page.elements { try versions.write { $0.version(version) } }
             token = page.nextPageToken

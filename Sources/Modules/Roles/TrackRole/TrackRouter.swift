@@ -21,7 +21,7 @@ enum TrackRouter {
     private static let artifactPrefixes = Route.prefixes.map { "\($0)/2.0/\(artifactPath)/" }
 
     static func build(_ service: TrackService, guarded: AccessGuard) -> Router<WebContext> {
-        let router = Router(context: WebContext.self)
+        let router = Router(context: WebContext.self, options: .autoGenerateHeadEndpoints)
         router.add(middleware: guarded)
         for route in Route.table { add(route, service, to: router) }
         ArtifactRoutes(service: service).add(to: router)
@@ -74,7 +74,7 @@ enum TrackRouter {
     }
 
     private static func arguments(of request: Request) async throws -> Arguments {
-        if request.method == .get { return Arguments(query: request.query) }
+        if request.method == .get || request.method == .head { return Arguments(query: request.query) }
         let body = try await request.bytes(upTo: maxBodyBytes(request.uri.path))
         // A form of another site can send text to a browser's routes, but not JSON.
         let isJSON = request.headers[.contentType]?.lowercased().hasPrefix("application/json") ?? false

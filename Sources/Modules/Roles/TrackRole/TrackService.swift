@@ -15,4 +15,10 @@ struct TrackService: Sendable {
     let now: @Sendable () -> EventTime.Milliseconds
     /// Tells the other roles of a change in the registry. It has happened already: failing to tell undoes nothing.
     let publish: @Sendable (RegistryEvent) async -> Void
+
+    /// Tells of a change of a model, or of a prompt in the words for prompts.
+    func tell(_ event: RegistryEvent, isPrompt: Bool) async {
+        guard isPrompt else { return await publish(event) }
+        if let event = event.ofPrompt { await publish(event) }
+    }
 }

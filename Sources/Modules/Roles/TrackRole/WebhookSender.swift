@@ -99,7 +99,7 @@ struct WebhookSender: Sendable {
         let delivery = UUID().uuidString.lowercased()
         var failures = 0
         while true {
-            let outcome = await send(Self.payload(event), to: webhook.url, secret: secret, delivery: delivery)
+            let outcome = await send(WebhookPayload.json(event), to: webhook.url, secret: secret, delivery: delivery)
             Counter(label: "mlops_webhook_deliveries_total", dimensions: [("outcome", outcome.isSuccess ? "taken" : "failed")]).increment()
             if outcome.isSuccess { return }
             failures += 1
@@ -115,28 +115,11 @@ struct WebhookSender: Sendable {
 
     private static func reason(_ outcome: Outcome) -> String { outcome.error ?? "status \(outcome.status ?? 0)" }
 
-    /// `{"entity":…,"action":…,"timestamp":…,"data":{…}}`
-    static func payload(_ event: RegistryEvent) -> [UInt8] {
-        let words = event.kind.rawValue.split(separator: ".")
-        return JSONWriter.object { writer in
-            writer.field("entity", words.first.map(String.init) ?? "")
-            writer.field("action", words.last.map(String.init) ?? "")
-            writer.field("timestamp", ISO8601DateFormatter().string(from: Date(timeIntervalSince1970: Double(event.time) / 1_000)))
-            writer.key("data")
-            writer.object { writer in
-                writer.field("name", event.model)
-                writer.field("version", event.number.map { String($0) })
-                writer.field("alias", event.alias)
-                writer.field("actor", event.promotion?.actor)
-                writer.field("reason", event.promotion?.reason)
-            }
-        }
-    }
-
     /// One try, as whoever manages webhooks asks for it.
-    func test(_ webhook: Webhook, _ event: RegistryEvent) async -> Outcome {
+    func test(_ webhook: Webhook, _ event: Webhook.Event) async -> Outcome {
         do throws(TrackingError) {
-            return await send(Self.payload(event), to: webhook.url, secret: try await store.secret(id: webhook.id), delivery: "test")
+            let payload = WebhookPayload.example(event, now: now())
+            return await send(payload, to: webhook.url, secret: try await store.secret(id: webhook.id), delivery: "test")
         } catch {
             return Outcome(status: nil, body: "", error: error.message)
         }

@@ -50,11 +50,14 @@ package struct MLflowDownload: Sendable {
     }
 
     private func registry(_ database: DatabaseQueue) async throws {
-        try await queried("registered-models/search", "registered_models") { page in
-            try await database.write { db in for model in page { try Self.insert(model: model, db) } }
-        }
-        try await queried("model-versions/search", "model_versions") { page in
-            try await database.write { db in for version in page { try Self.insert(version: version, db) } }
+        // Searches leave prompts out unless they are asked for.
+        for filter in [nil, "tags.`\(Prompts.tag)` = 'true'"] {
+            try await queried("registered-models/search", "registered_models", filter) { page in
+                try await database.write { db in for model in page { try Self.insert(model: model, db) } }
+            }
+            try await queried("model-versions/search", "model_versions", filter) { page in
+                try await database.write { db in for version in page { try Self.insert(version: version, db) } }
+            }
         }
     }
 
@@ -82,11 +85,13 @@ package struct MLflowDownload: Sendable {
     }
 
     /// Searches that are asked with a query.
-    private func queried(_ route: String, _ name: String, _ take: ([JSONValue]) async throws -> Void) async throws {
+    private func queried(
+        _ route: String, _ name: String, _ filter: String?, _ take: ([JSONValue]) async throws -> Void
+    ) async throws {
         var token: String?
         repeat {
             var call = JSONClient.Call(.get, Self.api + route)
-            call.query = [("max_results", "200")] + (token.map { [("page_token", $0)] } ?? [])
+            call.query = [("max_results", "200")] + (filter.map { [("filter", $0)] } ?? []) + (token.map { [("page_token", $0)] } ?? [])
             let answer = try await http.json(call)
             try await take(answer[name]?.array ?? [])
             token = answer["next_page_token"]?.string.flatMap { $0.isEmpty ? nil : $0 }

@@ -224,11 +224,11 @@ package struct MLflowImport: Sendable {
                 FROM temp.fresh_models f JOIN logged_models l USING (id) JOIN src.logged_model_params s ON s.model_id = f.id;
                 INSERT OR IGNORE INTO logged_model_tags SELECT l.seq, s.tag_key, coalesce(s.tag_value, '')
                 FROM temp.fresh_models f JOIN logged_models l USING (id) JOIN src.logged_model_tags s ON s.model_id = f.id;
-                INSERT OR REPLACE INTO logged_model_metrics
+                INSERT OR IGNORE INTO logged_model_metrics
+                (model, key, dataset_name, dataset_digest, run, timestamp, step, value, is_nan)
                 SELECT l.seq, s.metric_name, coalesce(s.dataset_name, ''), coalesce(s.dataset_digest, ''), s.run_id, s.metric_timestamp_ms,
                     s.metric_step, coalesce(s.metric_value, 0), s.metric_value IS NULL
-                FROM temp.fresh_models f JOIN logged_models l USING (id) JOIN src.logged_model_metrics s ON s.model_id = f.id
-                ORDER BY s.metric_step, s.metric_timestamp_ms;
+                FROM temp.fresh_models f JOIN logged_models l USING (id) JOIN src.logged_model_metrics s ON s.model_id = f.id;
                 """)
     }
 

@@ -45,19 +45,79 @@ package struct RegistryEvent: Sendable, Equatable {
         case versionTagDeleted = "model_version_tag.deleted"
         case aliasSet = "model_version_alias.created"
         case aliasDeleted = "model_version_alias.deleted"
+        case promptCreated = "prompt.created"
+        case promptTagSet = "prompt_tag.set"
+        case promptTagDeleted = "prompt_tag.deleted"
+        case promptVersionCreated = "prompt_version.created"
+        case promptVersionTagSet = "prompt_version_tag.set"
+        case promptVersionTagDeleted = "prompt_version_tag.deleted"
+        case promptAliasSet = "prompt_alias.created"
+        case promptAliasDeleted = "prompt_alias.deleted"
+
+        /// What the same change is called of a prompt; `nil` for changes of which nobody is told.
+        var ofPrompt: Kind? {
+            switch self {
+            case .modelCreated: .promptCreated
+            case .versionCreated: .promptVersionCreated
+            case .versionTagSet: .promptVersionTagSet
+            case .versionTagDeleted: .promptVersionTagDeleted
+            case .aliasSet: .promptAliasSet
+            case .aliasDeleted: .promptAliasDeleted
+            default: nil
+            }
+        }
     }
 
-    package let kind: Kind
+    /// What webhooks are told besides.
+    package struct Details: Sendable, Equatable {
+        /// Of a tag that was set or removed.
+        package var key: String?
+        package var value: String?
+        package var source: String?
+        /// Empty when there is none.
+        package var run: String?
+        package var description: String?
+        package var tags: [KeyValue]?
+        /// The text of a prompt's version.
+        package var template: String?
+
+        package init() {}
+
+        /// Of a tag.
+        package init(key: String, value: String? = nil) {
+            self.key = key
+            self.value = value
+        }
+
+        /// Of a new model.
+        package init(_ model: RegisteredModel) {
+            description = model.description
+            tags = model.tags
+        }
+
+        /// Of a new version.
+        package init(_ version: RegisteredVersion) {
+            source = version.source
+            run = version.runID
+            description = version.description
+            tags = version.tags
+        }
+    }
+
+    package private(set) var kind: Kind
     package let model: String
     package let number: Int?
     package let alias: String?
     package let time: EventTime.Milliseconds
     /// Set for alias moves.
     package let promotion: Promotion?
+    package private(set) var details: Details
 
     package init(
-        _ kind: Kind, model: String, number: Int? = nil, alias: String? = nil, time: EventTime.Milliseconds, promotion: Promotion? = nil
+        _ kind: Kind, model: String, number: Int? = nil, alias: String? = nil, time: EventTime.Milliseconds, promotion: Promotion? = nil,
+        details: Details = Details()
     ) {
+        self.details = details
         self.kind = kind
         self.model = model
         self.number = number
@@ -69,6 +129,17 @@ package struct RegistryEvent: Sendable, Equatable {
     /// Of an alias that went with its version.
     package init(removed record: PromotionRecord) {
         self.init(.aliasDeleted, model: record.model, alias: record.alias, time: record.time, promotion: record.promotion)
+    }
+
+    /// The same change of a prompt; `nil` when nobody is told of it.
+    package var ofPrompt: RegistryEvent? {
+        guard let kind = kind.ofPrompt else { return nil }
+        var event = self
+        event.kind = kind
+        if kind == .promptVersionCreated { event.details.template = details.tags?.last { $0.key == Prompts.textTag }?.value }
+        let hidden: Set = kind == .promptVersionCreated ? [Prompts.textTag, Prompts.typeTag] : [Prompts.typeTag]
+        event.details.tags = details.tags.map { Prompts.ownTags($0, besides: hidden) }
+        return event
     }
 
     /// `{"event":…,"model":…,"version":…,"alias":…,"at_ms":…,"actor":…,"reason":…}`; missing facts are null.

@@ -2,12 +2,8 @@ import Tracking
 
 /// What searches of the registry may name.
 enum RegistryGrammars {
-    /// Clients leave prompts out by asking that this tag is not `true`; models without it are meant too.
-    private static let optionalTags: Set = ["mlflow.prompt.is_prompt"]
-
     static let models: SearchGrammar = {
-        let tags = SearchGrammar.Collection(
-            .text, table: "registered_model_tags @", condition: "@.model = m.name AND @.key = ?", optionalKeys: optionalTags)
+        let tags = SearchGrammar.Collection(.text, table: "registered_model_tags @", condition: "@.model = m.name AND @.key = ?")
         // The version that an alias stands for, as text.
         let aliases = SearchGrammar.Collection(
             .text, table: "(SELECT model, alias, CAST(number AS TEXT) AS value FROM model_aliases) @",
@@ -25,8 +21,7 @@ enum RegistryGrammars {
 
     static let versions: SearchGrammar = {
         let tags = SearchGrammar.Collection(
-            .text, table: "model_version_tags @", condition: "@.model = v.model AND @.number = v.number AND @.key = ?",
-            optionalKeys: optionalTags)
+            .text, table: "model_version_tags @", condition: "@.model = v.model AND @.number = v.number AND @.key = ?")
         let updated = SearchGrammar.Attribute(.number, "v.last_update_time")
         let created = SearchGrammar.Attribute(.number, "v.creation_time")
         let number = SearchGrammar.Attribute(.number, "v.number")

@@ -23,7 +23,11 @@ extension RegistryStore {
     /// Adds the next version; numbers are never used twice.
     package func createVersion(_ new: NewVersion, now: EventTime.Milliseconds) async throws(TrackingError) -> RegisteredVersion {
         try RegistryValidation.modelName(new.model)
-        try RegistryValidation.source(new.source, run: new.run)
+        if Prompts.isPrompt(new.tags) {
+            try Prompts.checkSource(new.source)
+        } else {
+            try RegistryValidation.source(new.source, run: new.run)
+        }
         try RegistryValidation.description(new.description)
         try Validation.length(new.runLink, limit: 2_048, "Run link")
         if !new.run.isEmpty { try Validation.runID(new.run) }
@@ -118,12 +122,17 @@ extension RegistryStore {
         return wanted.isEmpty ? latest : latest.filter { wanted.contains($0.stage) }
     }
 
-    /// - Parameter scope: Of whoever asks; versions of other models are as if they were not there.
+    /// - Parameters:
+    ///   - includesPrompts: Without it versions of prompts are found only when the filter asks for them.
+    ///   - scope: Of whoever asks; versions of other models are as if they were not there.
     package func searchVersions(
-        filter: String = "", order: [String] = [], scope: AccessScope = .all, maxResults: Int = 10_000, pageToken: String? = nil
+        filter: String = "", order: [String] = [], includesPrompts: Bool = false, scope: AccessScope = .all, maxResults: Int = 10_000,
+        pageToken: String? = nil
     ) async throws(TrackingError) -> Paged<RegisteredVersion> {
         let reached = scope.condition("v.model")
-        let condition = try RegistryGrammars.versions.condition(SearchFilter(filter))
+        let reading = Prompts.reading(try SearchFilter(filter), includes: includesPrompts)
+        let condition = try RegistryGrammars.versions.condition(reading.filter)
+        let kind = reading.leavesOut ? Prompts.none(in: "model_version_tags", of: "v.model") : "1"
         let sort = try RegistryGrammars.versions.order(SearchOrder.list(order))
         let standard =
             (order.isEmpty ? [SortColumn("v.last_update_time", isAscending: false)] : [])
@@ -132,7 +141,7 @@ extension RegistryStore {
         let place = seek.condition
         let sql = """
             SELECT v.model, v.number\(seek.selection) FROM model_versions v\(sort.joins)
-            WHERE \(reached.sql) AND \(condition.sql) AND \(place.sql) ORDER BY \(seek.order) LIMIT ?
+            WHERE \(reached.sql) AND \(kind) AND \(condition.sql) AND \(place.sql) ORDER BY \(seek.order) LIMIT ?
             """
         let arguments = sort.arguments + reached.arguments + condition.arguments + place.arguments + [maxResults + 1]
         return try await database.read { db in

@@ -98,18 +98,32 @@ package struct RegistryStore: Sendable {
         }
     }
 
-    /// - Parameter scope: Of whoever asks; other models are as if they were not there.
+    /// Whether a model is a prompt; nothing of the name is none.
+    package func isPrompt(_ name: String) async throws(TrackingError) -> Bool {
+        try await database.read { db in
+            let value = try String.fetchOne(
+                db, sql: "SELECT value FROM registered_model_tags WHERE model = ? AND key = ?", arguments: [name, Prompts.tag])
+            return value?.lowercased() == "true"
+        }
+    }
+
+    /// - Parameters:
+    ///   - includesPrompts: Without it prompts are found only when the filter asks for them.
+    ///   - scope: Of whoever asks; other models are as if they were not there.
     package func searchModels(
-        filter: String = "", order: [String] = [], scope: AccessScope = .all, maxResults: Int = 100, pageToken: String? = nil
+        filter: String = "", order: [String] = [], includesPrompts: Bool = false, scope: AccessScope = .all, maxResults: Int = 100,
+        pageToken: String? = nil
     ) async throws(TrackingError) -> Paged<RegisteredModel> {
         let reached = scope.condition("m.name")
-        let condition = try RegistryGrammars.models.condition(SearchFilter(filter))
+        let reading = Prompts.reading(try SearchFilter(filter), includes: includesPrompts)
+        let condition = try RegistryGrammars.models.condition(reading.filter)
+        let kind = reading.leavesOut ? Prompts.none(in: "registered_model_tags", of: "m.name") : "1"
         let sort = try RegistryGrammars.models.order(SearchOrder.list(order))
         let seek = try SearchSeek(sort.columns + [SortColumn("m.name")], search: [filter] + order, token: pageToken)
         let place = seek.condition
         let sql = """
             SELECT m.name\(seek.selection) FROM registered_models m\(sort.joins)
-            WHERE \(reached.sql) AND \(condition.sql) AND \(place.sql) ORDER BY \(seek.order) LIMIT ?
+            WHERE \(reached.sql) AND \(kind) AND \(condition.sql) AND \(place.sql) ORDER BY \(seek.order) LIMIT ?
             """
         let arguments = sort.arguments + reached.arguments + condition.arguments + place.arguments + [maxResults + 1]
         return try await database.read { db in

@@ -20,7 +20,9 @@ package struct Webhook: Sendable, Equatable {
         /// Which actions there are for which entity.
         package static let known: [String: [String]] = [
             "REGISTERED_MODEL": ["CREATED", "UPDATED", "DELETED"], "MODEL_VERSION": ["CREATED", "UPDATED", "DELETED"],
-            "MODEL_VERSION_TAG": ["SET", "DELETED"], "MODEL_VERSION_ALIAS": ["CREATED", "DELETED"],
+            "MODEL_VERSION_TAG": ["SET", "DELETED"], "MODEL_VERSION_ALIAS": ["CREATED", "DELETED"], "PROMPT": ["CREATED"],
+            "PROMPT_VERSION": ["CREATED"], "PROMPT_TAG": ["SET", "DELETED"], "PROMPT_VERSION_TAG": ["SET", "DELETED"],
+            "PROMPT_ALIAS": ["CREATED", "DELETED"], "BUDGET_POLICY": ["EXCEEDED"],
         ]
     }
 

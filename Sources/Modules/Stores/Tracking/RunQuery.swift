@@ -37,8 +37,7 @@ struct RunQuery: Sendable {
 
     init(_ search: TrackingStore.RunSearch) throws(TrackingError) {
         self.search = search
-        // An experiment that cannot exist has no runs.
-        experiments = search.experiments.compactMap { Int64($0) }
+        experiments = try Validation.searchedExperiments(search.experiments)
         var comparisons = try SearchFilter(search.filter)
         let terms = try SearchOrder.list(search.order)
         sort = try TrackingStore.runGrammar.order(terms)

@@ -21,6 +21,16 @@ package struct SearchFilter: Sendable, Equatable {
         package let key: String
         package let op: Operator
         package let literal: Literal
+        /// A number as the filter writes it: `8`, `1e-3`.
+        let written: String?
+
+        package init(entity: String?, key: String, op: Operator, literal: Literal, written: String? = nil) {
+            self.entity = entity
+            self.key = key
+            self.op = op
+            self.literal = literal
+            self.written = written
+        }
 
         var isEqualText: Bool { if case (.equal, .text) = (op, literal) { true } else { false } }
 
@@ -30,7 +40,7 @@ package struct SearchFilter: Sendable, Equatable {
 
     package let comparisons: [Comparison]
 
-    init(comparisons: [Comparison]) { self.comparisons = comparisons }
+    package init(comparisons: [Comparison]) { self.comparisons = comparisons }
 
     /// - Throws: `invalidParameter` naming what could not be read. Empty text matches everything.
     package init(_ text: String) throws(TrackingError) {

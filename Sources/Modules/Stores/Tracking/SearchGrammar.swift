@@ -46,12 +46,12 @@ package struct SearchGrammar: Sendable {
         let orderJoin: String?
         /// A column that sorts a number before a NaN, if the values have one.
         let isNaN: String?
-        /// Keys for which a missing value counts as unequal; for any other key `!=` asks for a value that differs.
-        let optionalKeys: Set<String>
+        /// Whether `IN` and `NOT IN` are defined.
+        let isListed: Bool
 
         package init(
             _ kind: Kind, table: String, condition: String, arguments: [DatabaseValue] = [], orderJoin: String? = nil, isNaN: String? = nil,
-            optionalKeys: Set<String> = []
+            isListed: Bool = false
         ) {
             self.kind = kind
             self.table = table
@@ -59,7 +59,7 @@ package struct SearchGrammar: Sendable {
             self.arguments = arguments
             self.orderJoin = orderJoin
             self.isNaN = isNaN
-            self.optionalKeys = optionalKeys
+            self.isListed = isListed
         }
 
         var join: String { orderJoin ?? "LEFT JOIN \(table) ON \(condition)" }
@@ -147,10 +147,8 @@ package struct SearchGrammar: Sendable {
         switch comparison.op {
         case .isNull where collection.kind == .text: return ("NOT EXISTS (\(rows))", key)
         case .isNotNull where collection.kind == .text: return ("EXISTS (\(rows))", key)
-        case .isNull, .isNotNull, .isIn, .isNotIn: throw undefined(comparison)
-        case .notEqual where collection.optionalKeys.contains(comparison.key):
-            let (test, values) = try test("x.value", collection.kind, comparison.with(.equal))
-            return ("NOT EXISTS (\(rows) AND \(test))", key + values)
+        case .isNull, .isNotNull: throw undefined(comparison)
+        case .isIn where !collection.isListed, .isNotIn where !collection.isListed: throw undefined(comparison)
         default:
             let (test, values) = try test("x.value", collection.kind, comparison)
             let isNumber = collection.isNaN.map { " AND NOT x.\($0)" } ?? ""

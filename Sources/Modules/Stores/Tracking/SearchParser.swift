@@ -4,7 +4,8 @@ struct SearchParser {
         /// A name with the parts between its dots; quoted parts are kept whole.
         case name([String])
         case text(String)
-        case number(Double)
+        /// And how it is written.
+        case number(Double, String)
         case symbol(String)
         case end
     }
@@ -65,12 +66,14 @@ struct SearchParser {
         let (entity, key) = try identifier()
         let op = try comparator()
         let literal: SearchFilter.Literal
+        var written: String?
+        if case .number(_, let text) = current { written = text }
         switch op {
         case .isNull, .isNotNull: literal = .nothing
         case .isIn, .isNotIn: literal = .list(try list())
         default: literal = try scalar()
         }
-        return SearchFilter.Comparison(entity: entity, key: key, op: op, literal: literal)
+        return SearchFilter.Comparison(entity: entity, key: key, op: op, literal: literal, written: written)
     }
 
     private mutating func identifier() throws(TrackingError) -> (entity: String?, key: String) {
@@ -109,7 +112,7 @@ struct SearchParser {
     private mutating func scalar() throws(TrackingError) -> SearchFilter.Literal {
         switch advance() {
         case .text(let text): return .text(text)
-        case .number(let number): return .number(number)
+        case .number(let number, _): return .number(number)
         default: throw refuse("expected a number or a quoted text after the operator")
         }
     }
@@ -152,8 +155,8 @@ struct SearchParser {
                 at += 1
             } else if scalar == "'" || (scalar == "\"" && !beginsName(text, at)) {
                 tokens.append(.text(try quoted(text, &at, source)))
-            } else if let number = number(text, &at) {
-                tokens.append(.number(number))
+            } else if let (number, written) = number(text, &at) {
+                tokens.append(.number(number, written))
             } else if isNamePart(scalar) || scalar == "`" || scalar == "\"" {
                 tokens.append(.name(try name(text, &at, source)))
             } else if let symbol = symbol(text, &at) {
@@ -215,7 +218,7 @@ struct SearchParser {
     }
 
     /// A sign, digits, a fraction, an exponent; not the beginning of a name.
-    private static func number(_ text: [Unicode.Scalar], _ at: inout Int) -> Double? {
+    private static func number(_ text: [Unicode.Scalar], _ at: inout Int) -> (Double, String)? {
         var end = at
         if end < text.count, text[end] == "-" || text[end] == "+" { end += 1 }
         guard end < text.count, ("0"..."9").contains(text[end]) || text[end] == "." else { return nil }
@@ -228,7 +231,7 @@ struct SearchParser {
         digits.append(contentsOf: text[at..<end])
         guard let value = Double(String(digits)) else { return nil }
         at = end
-        return value
+        return (value, String(digits))
     }
 
     private static func symbol(_ text: [Unicode.Scalar], _ at: inout Int) -> String? {

@@ -7,6 +7,7 @@ package enum TrackingSchema {
         TrackingDatabase.Migration("tracking-1", sql: first), TrackingDatabase.Migration("tracking-parents", sql: parents),
         TrackingDatabase.Migration("tracking-orders", sql: orders), TrackingDatabase.Migration("tracking-traces", sql: traces),
         TrackingDatabase.Migration("tracking-batches", sql: MetricBatches.schema),
+        TrackingDatabase.Migration("tracking-model-metrics", sql: modelMetrics),
     ]
 
     private static let first = """

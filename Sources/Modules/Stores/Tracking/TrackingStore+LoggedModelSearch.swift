@@ -30,6 +30,8 @@ package struct LoggedModelSearch: Sendable {
     }
 
     package static let maxDatasets = 100
+    /// Whoever asks for more is given so many and the token of the next page.
+    package static let maxPage = 10_000
 
     package var experiments: [String]
     package var filter = ""
@@ -54,21 +56,34 @@ extension TrackingStore {
         guard search.datasets.count <= LoggedModelSearch.maxDatasets else {
             throw TrackingError(.invalidParameter, "At most \(LoggedModelSearch.maxDatasets) datasets can be named in a search")
         }
-        let condition = try Self.loggedModelGrammar(metricsOn: search.datasets).condition(SearchFilter(search.filter))
+        let filter = try SearchFilter(search.filter).withTextsAsWritten
+        let condition = try Self.loggedModelGrammar(metricsOn: search.datasets).condition(filter)
+        // Who names datasets and no metric asks for models that were measured on them.
+        let measured = filter.comparisons.contains(where: \.isOfMetric) ? ("1", []) : Self.measured(on: search.datasets)
         let sort = try Self.order(search.order)
         let standard = [SortColumn("l.creation_time", isAscending: false), SortColumn("l.id")]
         let seek = try SearchSeek(sort.columns + standard, search: search.identity, token: search.pageToken)
         let place = seek.condition
         let sql = """
             SELECT l.id\(seek.selection) FROM logged_models l\(sort.joins) WHERE l.deleted = 0
-            AND l.experiment IN (SELECT value FROM json_each(?)) AND \(condition.sql) AND \(place.sql) ORDER BY \(seek.order) LIMIT ?
+            AND l.experiment IN (SELECT value FROM json_each(?)) AND \(condition.sql)
+            AND \(measured.0) AND \(place.sql) ORDER BY \(seek.order) LIMIT ?
             """
-        let experiments: StatementArguments = [Self.list(search.experiments.compactMap { Int64($0) })]
-        let arguments = sort.arguments + experiments + condition.arguments + place.arguments + [search.maxResults + 1]
+        let experiments: StatementArguments = [Self.list(try Validation.searchedExperiments(search.experiments))]
+        let arguments = sort.arguments + experiments + condition.arguments + measured.1 + place.arguments + [search.maxResults + 1]
         return try await database.read { db in
             let page = seek.page(try Row.fetchAll(db, sql: sql, arguments: arguments), limit: search.maxResults)
             return Paged(elements: try page.rows.map { try Self.loggedModel($0["id"], db) }, nextPageToken: page.next)
         }
+    }
+
+    private static func measured(on datasets: [LoggedModelSearch.Dataset]) -> (String, StatementArguments) {
+        guard !datasets.isEmpty else { return ("1", []) }
+        let tests = datasets.map { "(" + $0.condition.replacing("@", with: "x") + ")" }.joined(separator: " OR ")
+        return (
+            "EXISTS (SELECT 1 FROM logged_model_metrics x WHERE x.model = l.seq AND (\(tests)))",
+            StatementArguments(datasets.flatMap(\.arguments))
+        )
     }
 
     private static func order(_ terms: [LoggedModelSearch.Order]) throws(TrackingError) -> (
@@ -96,16 +111,20 @@ extension TrackingStore {
     /// The latest value of a metric, whatever it was measured on unless a dataset is named.
     private static func metricOrder(on dataset: LoggedModelSearch.Dataset?) -> SearchGrammar.Collection {
         let condition = dataset.map { " AND " + $0.condition.replacing("@.", with: "") } ?? ""
+        let row = "model, key, timestamp, step, run, dataset_name, dataset_digest, value, is_nan"
+        let columns = row.split(separator: ", ").map { "@." + $0 }.joined(separator: ", ")
         return SearchGrammar.Collection(
             .number, table: "", condition: "", arguments: dataset?.arguments ?? [],
             orderJoin: """
-                LEFT JOIN (SELECT model, value, is_nan, max(timestamp) FROM logged_model_metrics WHERE key = ?\(condition) GROUP BY model) @
-                ON @.model = l.seq
+                LEFT JOIN logged_model_metrics @ ON (\(columns)) = (SELECT \(row) FROM logged_model_metrics
+                WHERE model = l.seq AND key = ?\(condition) ORDER BY timestamp DESC, step DESC, run LIMIT 1)
                 """,
             isNaN: "is_nan")
     }
 
     private static let loggedModelAttributes: [String: SearchGrammar.Attribute] = [
+        "experiment_id": .init(.text, "CAST(l.experiment AS TEXT)", isListed: true),
+        "artifact_location": .init(.text, "l.artifact_uri", isListed: true), "lifecycle_stage": .init(.text, "'active'", isListed: true),
         "name": .init(.text, "l.name", isListed: true), "model_id": .init(.text, "l.id", isListed: true),
         "model_type": .init(.text, "l.type", isListed: true), "source_run_id": .init(.text, "l.source_run", isListed: true),
         "status": .init(.text, "l.status", prefix: "LOGGED_MODEL_"), "creation_timestamp": .init(.number, "l.creation_time"),
@@ -116,8 +135,8 @@ extension TrackingStore {
 
     private static func loggedModelGrammar(metricsOn datasets: [LoggedModelSearch.Dataset]) -> SearchGrammar {
         let own = "@.model = l.seq AND @.key = ?"
-        let params = SearchGrammar.Collection(.text, table: "logged_model_params @", condition: own)
-        let tags = SearchGrammar.Collection(.text, table: "logged_model_tags @", condition: own)
+        let params = SearchGrammar.Collection(.text, table: "logged_model_params @", condition: own, isListed: true)
+        let tags = SearchGrammar.Collection(.text, table: "logged_model_tags @", condition: own, isListed: true)
         let measured = datasets.isEmpty ? "" : " AND (" + datasets.map { "(\($0.condition))" }.joined(separator: " OR ") + ")"
         let metrics = SearchGrammar.Collection(
             .number, table: "logged_model_metrics @", condition: own + measured, arguments: datasets.flatMap(\.arguments), isNaN: "is_nan")
@@ -125,5 +144,25 @@ extension TrackingStore {
             subject: "logged model", attributes: loggedModelAttributes,
             collections: ["param": params, "params": params, "tag": tags, "tags": tags, "metric": metrics, "metrics": metrics],
             attributeEntities: ["model"])
+    }
+}
+
+extension SearchFilter {
+    /// As MLflow's server reads filters of logged models: what is compared with a text need not be quoted, `params.depth = 8`.
+    fileprivate var withTextsAsWritten: SearchFilter {
+        SearchFilter(
+            comparisons: comparisons.map { comparison in
+                guard comparison.isOfText, let written = comparison.written else { return comparison }
+                return comparison.with(.text(written))
+            })
+    }
+}
+
+extension SearchFilter.Comparison {
+    fileprivate var isOfMetric: Bool { ["metric", "metrics"].contains(entity) }
+
+    fileprivate var isOfText: Bool {
+        if ["param", "params", "tag", "tags"].contains(entity) { return true }
+        return !isOfMetric && !["creation_", "last_updated_"].contains { key.hasPrefix($0) }
     }
 }

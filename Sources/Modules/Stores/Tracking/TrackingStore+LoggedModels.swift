@@ -28,8 +28,8 @@ extension TrackingStore {
                     """,
                 arguments: [id, number, final, type, sourceRun, LoggedModelStatus.pending.rawValue, uri, now, now])
             let seq = db.lastInsertedRowID
-            try Self.setModelPairs("logged_model_params", params, seq, db)
-            try Self.setModelPairs("logged_model_tags", tags, seq, db)
+            try Self.addModelParams(params, seq, db)
+            try Self.setModelTags(tags, seq, db)
             return try Self.loggedModel(id, db)
         }
     }
@@ -49,13 +49,14 @@ extension TrackingStore {
     package func setLoggedModelTags(id: String, _ tags: [KeyValue], now: EventTime.Milliseconds) async throws(TrackingError) -> LoggedModel
     {
         let tags = try Validation.all(tags, "tags") { (tag, place) throws(TrackingError) in try Validation.tag(tag, at: place()) }
-        return try await changeModel(id, now) { seq, db in try Self.setModelPairs("logged_model_tags", tags, seq, db) }
+        return try await changeModel(id, now) { seq, db in try Self.setModelTags(tags, seq, db) }
     }
 
+    /// Adds parameters: all of them, or none when one is there already, whatever its value.
     package func logLoggedModelParams(id: String, _ params: [KeyValue], now: EventTime.Milliseconds) async throws(TrackingError) {
         let params = try Validation.all(params, "params") { (param, place) throws(TrackingError) in try Validation.param(param, at: place())
         }
-        _ = try await changeModel(id, now) { seq, db in try Self.setModelPairs("logged_model_params", params, seq, db) }
+        _ = try await changeModel(id, now) { seq, db in try Self.addModelParams(params, seq, db) }
     }
 
     package func deleteLoggedModelTag(id: String, key: String, now: EventTime.Milliseconds) async throws(TrackingError) {
@@ -74,15 +75,14 @@ extension TrackingStore {
         }
     }
 
-    /// Keeps the latest observation of a metric of a logged model, per dataset.
+    /// Adds an observation of a metric of a logged model; one that is there already changes nothing.
     static func logModelMetric(_ metric: Metric, model: String, run: String, _ db: Database) throws {
         let seq = try loggedModelRow(model, db)["seq"] as Int64
         let (value, isNaN) = metric.stored
         try db.execute(
             sql: """
-                INSERT INTO logged_model_metrics VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET
-                run = excluded.run, timestamp = excluded.timestamp, step = excluded.step, value = excluded.value, is_nan = excluded.is_nan
-                WHERE (excluded.step, excluded.timestamp, excluded.value) > (step, timestamp, value)
+                INSERT OR IGNORE INTO logged_model_metrics
+                (model, key, dataset_name, dataset_digest, run, timestamp, step, value, is_nan) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
                 """,
             arguments: [
                 seq, metric.key, metric.dataset?.name ?? "", metric.dataset?.digest ?? "", run, metric.timestamp, metric.step, value, isNaN,
@@ -138,7 +138,7 @@ extension TrackingStore {
                 .map { KeyValue($0["key"], $0["value"]) }
         }
         let metrics = try Row.fetchAll(
-            db, sql: "SELECT * FROM logged_model_metrics WHERE model = ? ORDER BY key, dataset_name, dataset_digest", arguments: [seq]
+            db, sql: "SELECT * FROM logged_model_metrics WHERE model = ? ORDER BY key, timestamp, step, run", arguments: [seq]
         ).map { row -> (metric: Metric, run: String) in
             let name: String = row["dataset_name"], digest: String = row["dataset_digest"]
             let metric = Metric(
@@ -153,9 +153,21 @@ extension TrackingStore {
             tags: try pairs("logged_model_tags"), metrics: metrics)
     }
 
-    private static func setModelPairs(_ table: String, _ pairs: [KeyValue], _ model: Int64, _ db: Database) throws {
-        for pair in pairs {
-            try db.execute(sql: "INSERT OR REPLACE INTO \(table) VALUES (?, ?, ?)", arguments: [model, pair.key, pair.value])
+    private static func setModelTags(_ tags: [KeyValue], _ model: Int64, _ db: Database) throws {
+        for tag in tags {
+            try db.execute(sql: "INSERT OR REPLACE INTO logged_model_tags VALUES (?, ?, ?)", arguments: [model, tag.key, tag.value])
+        }
+    }
+
+    private static func addModelParams(_ params: [KeyValue], _ model: Int64, _ db: Database) throws {
+        for param in params {
+            try db.execute(sql: "INSERT OR IGNORE INTO logged_model_params VALUES (?, ?, ?)", arguments: [model, param.key, param.value])
+            guard db.changesCount > 0 else {
+                throw TrackingError(
+                    .badRequest,
+                    "Parameters of a logged model do not change: '\(Validation.shown(param.key))' has been logged already, and none of these was logged now."
+                )
+            }
         }
     }
 

@@ -111,6 +111,17 @@ package enum Validation {
         return number
     }
 
+    /// The experiments that a search looks in, without numbers that no experiment can have.
+    static func searchedExperiments(_ ids: [String]) throws(TrackingError) -> [Int64] {
+        for id in ids {
+            let digits = id.utf8.first == UInt8(ascii: "-") ? id.utf8.dropFirst() : id.utf8[...]
+            guard !digits.isEmpty, digits.allSatisfy({ (48...57).contains($0) }) else {
+                throw TrackingError(.invalidParameter, "Invalid experiment ID '\(shown(id))'. Experiment ID must be a valid integer.")
+            }
+        }
+        return ids.compactMap { Int64($0) }
+    }
+
     static func isIdentifier(_ text: String, limit: Int) -> Bool {
         guard let first = text.utf8.first, text.utf8.count <= limit, isWord(first), first != UInt8(ascii: "_") else { return false }
         return text.utf8.allSatisfy { isWord($0) || $0 == UInt8(ascii: "-") }

@@ -38,7 +38,7 @@ struct FeatureRoutes {
                 return QuickRoute.Answer(ByteBuffer(bytes: error.body), status: error.status)
             }
         }
-        let router = Router(context: WebContext.self)
+        let router = Router(context: WebContext.self, options: .autoGenerateHeadEndpoints)
         let push = Pusher(streams: streams, log: log, wall: wall, maxBodyBytes: maxBodyBytes, logger: logger)
         router.get("/health") { _, _ in Response(status: .ok) }
         router.post("/push") { request, _ in await push.answer(request) }

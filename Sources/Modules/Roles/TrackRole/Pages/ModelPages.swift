@@ -62,7 +62,8 @@ struct ModelPages: Sendable {
         let model = try await service.registry.model(name: query.part("name")), now = service.now()
         let filter = "name = '\(model.name.replacing("'", with: "''"))'"
         let versions = try await service.registry.searchVersions(
-            filter: filter, order: ["version_number DESC"], maxResults: Self.perPage, pageToken: query.has("page") ? query["page"] : nil)
+            filter: filter, order: ["version_number DESC"], includesPrompts: true, maxResults: Self.perPage,
+            pageToken: query.has("page") ? query["page"] : nil)
         let hasStages = versions.elements.contains { $0.stage != "None" }
         let rows = versions.elements.map { version -> [HTML] in
             let box: HTML =
