@@ -167,8 +167,8 @@ def test_a_token_that_is_not_good_is_not_called_missing(mlops):
     is_up(url + "/health", process)
     token = mlops.run("track", "token", "create", "--name", "ann", "--role", "reader").stdout.strip()
     short = mlops.run("track", "token", "create", "--name", "brief", "--role", "reader", "--expires", "1s").stdout.strip()
-    listed = mlops.run("track", "token", "list").stdout.splitlines()
-    assert "created=20" in listed[0] and "expires=never" in listed[0] and "expires=20" in listed[1]
+    listed = {line.split("\t")[1]: line for line in mlops.run("track", "token", "list").stdout.splitlines()}
+    assert "created=20" in listed["ann"] and "expires=never" in listed["ann"] and "expires=20" in listed["brief"]
     mlops.run("track", "token", "revoke", "ann")
     wait_for(lambda: "brief\treader\texpired" in mlops.run("track", "token", "list").stdout, "the end of a token", process=process)
 

@@ -8,8 +8,11 @@ import Tracking
     private static let isPrompt = KeyValue("mlflow.prompt.is_prompt", "true")
 
     private func registry() async throws -> RegistryStore {
+        let path = FileManager.default.temporaryDirectory.appending(path: "prompts-\(UUID().uuidString).sqlite").path
         let registry = RegistryStore(
-            database: try await TrackingDatabase.open(path: ":memory:", migrations: TrackingSchema.migrations + RegistrySchema.migrations))
+            database: try await TrackingDatabase.open(path: path, migrations: TrackingSchema.migrations + RegistrySchema.migrations))
+        // It lives as long as it is open.
+        for ending in ["", "-wal", "-shm"] { try? FileManager.default.removeItem(atPath: path + ending) }
         _ = try await registry.createModel(name: "model", now: 1)
         _ = try await registry.createVersion(.init(model: "model", source: "runs:/r/m"), now: 2)
         _ = try await registry.createModel(name: "prompt", tags: [Self.isPrompt], now: 1)

@@ -142,7 +142,7 @@ import Web
                     #expect(receiver.told == ["/answers/signed", "/answers/signed"])
                     tasks.cancelAll()
                 }
-                let test = await sender.test(lost, event("m"))
+                let test = await sender.test(lost, Webhook.Event(entity: "MODEL_VERSION_ALIAS", action: "CREATED"))
                 #expect(test.status == nil && test.error?.contains("key") == true)
             }
         }

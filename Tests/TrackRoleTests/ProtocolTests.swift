@@ -23,7 +23,7 @@ import Web
             #expect(await server.api(.post, "runs/search", #"{"experiment_ids":["0"],"max_results":0}"#) == invalid)
             #expect(await server.api(.post, "runs/search", #"{"experiment_ids":"0","page_token":"zz"}"#) == invalid)
             #expect(await server.api(.get, "nothing/here").status == 404)
-            #expect(await server.api(.get, "nothing/here").code == nil)
+            #expect(await server.api(.get, "nothing/here").code == "ENDPOINT_NOT_FOUND")
             #expect(await server.call(.post, "/api/2.0/mlflow-artifacts/mpu/create/a", "{}") == .refused(501, "NOT_IMPLEMENTED"))
         }
     }

@@ -83,7 +83,7 @@ struct TrackExport: AsyncParsableCommand {
 
     @OptionGroup var directory: TrackDirectory
 
-    @Option(help: "The folder for experiments.jsonl, runs.jsonl, metrics.jsonl, logged_models.jsonl, traces.jsonl, models.jsonl, versions.jsonl and promotions.jsonl.")
+    @Option(help: "The folder for experiments, runs, metrics, logged_models, traces, models, versions and promotions, each a .jsonl file.")
     var out: String
 
     func run() async throws {

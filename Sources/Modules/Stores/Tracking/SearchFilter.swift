@@ -32,6 +32,11 @@ package struct SearchFilter: Sendable, Equatable {
             self.written = written
         }
 
+        /// However their numbers are written.
+        package static func == (a: Comparison, b: Comparison) -> Bool {
+            a.entity == b.entity && a.key == b.key && a.op == b.op && a.literal == b.literal
+        }
+
         var isEqualText: Bool { if case (.equal, .text) = (op, literal) { true } else { false } }
 
         func with(_ op: Operator) -> Comparison { Comparison(entity: entity, key: key, op: op, literal: literal) }
