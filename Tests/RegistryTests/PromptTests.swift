@@ -4,15 +4,15 @@ import Tracking
 
 @testable import Registry
 
-@Suite struct PromptTests {
+@Suite final class PromptTests {
+    private let path = FileManager.default.temporaryDirectory.appending(path: "prompts-\(UUID().uuidString).sqlite").path
     private static let isPrompt = KeyValue("mlflow.prompt.is_prompt", "true")
 
+    deinit { for ending in ["", "-wal", "-shm"] { try? FileManager.default.removeItem(atPath: path + ending) } }
+
     private func registry() async throws -> RegistryStore {
-        let path = FileManager.default.temporaryDirectory.appending(path: "prompts-\(UUID().uuidString).sqlite").path
         let registry = RegistryStore(
             database: try await TrackingDatabase.open(path: path, migrations: TrackingSchema.migrations + RegistrySchema.migrations))
-        // It lives as long as it is open.
-        for ending in ["", "-wal", "-shm"] { try? FileManager.default.removeItem(atPath: path + ending) }
         _ = try await registry.createModel(name: "model", now: 1)
         _ = try await registry.createVersion(.init(model: "model", source: "runs:/r/m"), now: 2)
         _ = try await registry.createModel(name: "prompt", tags: [Self.isPrompt], now: 1)
