@@ -139,7 +139,7 @@ import Testing
         return (engine, Array(rows.dropFirst(200)))
     }
 
-    @Test(arguments: [1, 7, 400])
+    @Test(arguments: [500, 900, 5_000])
     func `the verdict of a window is of all its rows, also of those that come when it has closed`(batches: Int) throws {
         var (engine, rest) = try disordered(Self.settings(minRows: 100))
         // Another partition was read first.

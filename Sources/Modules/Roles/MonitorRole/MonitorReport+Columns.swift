@@ -25,7 +25,10 @@ extension MonitorReport {
             .text("Column"), .text("Verdict"), .text("Method"), .number("Score"), .number("Threshold"), .number("Missing, then → now"),
         ]
         let charts = drift.columns.prefix(Self.maxCharts).compactMap { chart($0.name, version) }
-        var blocks: [Report.Block] = [.table(TableMarkup(columns, rows: rows)), .charts(charts)]
+        var table = TableMarkup(columns, rows: rows)
+        // Names of columns are not broken; a narrow window scrolls.
+        table.isCompact = true
+        var blocks: [Report.Block] = [.table(table), .charts(charts)]
         if drift.columns.contains(where: { if case .score(_, .wassersteinByDeviation, _) = $0.verdict { true } else { false } }) {
             blocks.insert(
                 .paragraph(
@@ -100,7 +103,9 @@ extension MonitorReport {
             [.number("\(name), training"), .number("\(name), now")]
         }
         let columns = [TableMarkup.Column.text("Column")] + measures
-        return Report.Section("Data quality", [.table(TableMarkup(columns, rows: rows))])
+        var table = TableMarkup(columns, rows: rows)
+        table.isCompact = true
+        return Report.Section("Data quality", [.table(table)])
     }
 
     /// Least, mean and greatest value; for categories only how many there are.
