@@ -86,6 +86,10 @@ class TestExperiments:
     def test_links_that_clients_print_lead_to_the_page(self, page, track, ids):
         page.open(f"{track}/#/experiments/{ids['experiment']}/runs/{ids['run-1']}")
         page.wait_for(f"location.pathname === '/runs/{ids['run-1']}'")
+        page.open(f"{track}/?a#/experiments/{ids['experiment']}/evaluation-runs?selectedRunUuid={ids['run-2']}")
+        page.wait_for(f"location.pathname === '/runs/{ids['run-2']}'")
+        page.open(f"{track}/?b#/experiments/{ids['experiment']}/traces")
+        page.wait_for(f"location.pathname === '/experiments/{ids['experiment']}/traces'")
 
 
 class TestRunTable:
