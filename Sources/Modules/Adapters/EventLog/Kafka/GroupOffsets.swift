@@ -4,7 +4,7 @@ import Synchronization
 /// Positions that groups keep at their coordinator: what lag tools show, and where readers without a lease go on.
 final class GroupOffsets: Sendable {
     private let options: KafkaOptions
-    private let thread = BlockingThread("kafka-offsets")
+    private let thread = QuestionThread("kafka-offsets")
     /// One for each group: the library asks for a group's positions only as that group.
     private let handles = Mutex<[String: KafkaHandle]>([:])
 

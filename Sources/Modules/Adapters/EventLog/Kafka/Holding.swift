@@ -129,7 +129,8 @@ final class Holding: Sendable {
                 options.logger.warning(
                     "a unit is written again unless it is there",
                     metadata: ["group": "\(unit.group)", "partition": "\(unit.partition)", "after": "\(failure)"])
-                if !current.isSpent { try await Task.sleep(for: .milliseconds(200)) }
+                // Whether the unit is there, the next owner finds out if this one has to go.
+                if current.isSpent { try Task.checkCancellation() } else { try await Task.sleep(for: .milliseconds(200)) }
             }
         }
     }

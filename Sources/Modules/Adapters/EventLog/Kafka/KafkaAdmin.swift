@@ -8,7 +8,7 @@ import Synchronization
 final class KafkaAdmin: Sendable {
     private let options: KafkaOptions
     private let handle: KafkaHandle
-    private let thread: BlockingThread
+    private let thread: QuestionThread
     /// Partitions of the topics that were asked for; topics do not shrink.
     private let known = Mutex<[String: Int]>([:])
 
@@ -23,7 +23,7 @@ final class KafkaAdmin: Sendable {
             ("enable.auto.commit", "false"), ("statistics.interval.ms", "0"),
         ])
         handle = try KafkaHandle(.consumer, properties, logger: options.logger)
-        thread = BlockingThread("kafka-admin")
+        thread = QuestionThread("kafka-admin")
     }
 
     /// - Returns: Partitions of all topics, or of those named that exist.
@@ -66,9 +66,10 @@ final class KafkaAdmin: Sendable {
                     }
                 } catch let failure as KafkaFailure {
                     guard failure.isRetriable, failure.error != RD_KAFKA_RESP_ERR__TIMED_OUT, attempts < 20 else { throw failure }
+                    attempts += 1
+                    // Where nobody can tell who leads, asking the leader is no use.
+                    guard (try? await partitions(of: [topic])) != nil else { throw failure }
                 }
-                attempts += 1
-                _ = try? await partitions(of: [topic])
                 try await Task.sleep(for: .milliseconds(100))
             }
         }

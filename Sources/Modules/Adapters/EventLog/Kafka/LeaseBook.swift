@@ -73,7 +73,12 @@ actor LeaseBook {
             opening[key] = task
         }
         defer { opening[key] = nil }
-        let holding = try await task.value
+        // Whoever else waits for it asks again.
+        let holding = try await withTaskCancellationHandler {
+            try await task.value
+        } onCancel: {
+            task.cancel()
+        }
         membership.open.add(holding)
         holdings[key] = holding
         // It may have gone while the earlier owner was being fenced.

@@ -47,7 +47,7 @@ final class TransactionalProducer: Sendable {
     func begin() async throws {
         let handle = handle, steps = steps
         do {
-            try await thread.run { try steps.run { rd_kafka_init_transactions(handle.pointer, $0) } }
+            try await waiting { try await thread.run { try steps.run { rd_kafka_init_transactions(handle.pointer, $0) } } }
         } catch {
             spent.store(true, ordering: .releasing)
             throw error
@@ -60,13 +60,20 @@ final class TransactionalProducer: Sendable {
     ///   - group: Makes the group's metadata, which the library then owns.
     /// - Returns: The greatest offset that a record of the last part was given; −1 for none.
     func commit(_ parts: [Part], offsets: [LogUnit.Position], group: @escaping @Sendable () -> OpaquePointer?) async throws -> Int64 {
-        try await thread.run { [self] in
-            guard !isSpent else { throw KafkaFailure(RD_KAFKA_RESP_ERR__TIMED_OUT, "an earlier step has not ended") }
-            do { return try write(parts, offsets, group) } catch {
-                abort(after: error)
-                throw error
+        try await waiting { [self] in
+            try await thread.run { [self] in
+                guard !isSpent else { throw KafkaFailure(RD_KAFKA_RESP_ERR__TIMED_OUT, "an earlier step has not ended") }
+                do { return try write(parts, offsets, group) } catch {
+                    abort(after: error)
+                    throw error
+                }
             }
         }
+    }
+
+    /// Who is cancelled meanwhile waits for no step that its brokers do not answer.
+    private func waiting<T: Sendable>(_ body: () async throws -> T) async throws -> T {
+        try await withTaskCancellationHandler(operation: body) { [steps] in steps.hurry() }
     }
 
     private func write(_ parts: [Part], _ offsets: [LogUnit.Position], _ group: () -> OpaquePointer?) throws -> Int64 {
@@ -160,9 +167,15 @@ final class TransactionalProducer: Sendable {
 }
 
 /// Steps of a transaction, each of which the library may have to be asked for several times.
-private struct Steps {
+private final class Steps: Sendable {
     /// How long one step may take.
     let patience: Duration
+    private let isUrgent = Atomic(false)
+
+    init(patience: Duration) { self.patience = patience }
+
+    /// From now on a step that does not end when it is first asked for is left to the library.
+    func hurry() { isUrgent.store(true, ordering: .releasing) }
 
     /// Calls again what the library says to call again; `call` receives the milliseconds it may block.
     /// - Throws: ``KafkaFailure``, stuck when the step goes on in the library after the patience.
@@ -171,7 +184,7 @@ private struct Steps {
         // Several calls fit into the patience: one that has timed out resumes when it is made again, and nothing else does.
         while var failure = KafkaFailure(consuming: call((patience / 4).wholeMilliseconds)) {
             guard failure.mayBeCalledAgain else { throw failure }
-            guard clock.now - start < patience else {
+            guard clock.now - start < patience, !isUrgent.load(ordering: .acquiring) else {
                 failure.isStuck = true
                 throw failure
             }
