@@ -37,10 +37,15 @@ struct LoopLive: Sendable {
         var roles: [any Service] = [features]
         if session.project.serving != nil {
             roles.append(
-                Deferred { [session, settings, tracker] in try session.serveRole(settings.serve, client: try await tracker.client()) })
+                Deferred(session, .serve) { [session, settings, tracker] in
+                    try session.serveRole(settings.serve, client: try await tracker.client())
+                })
         }
         if session.project.monitoring != nil {
-            roles.append(Deferred { [session, tracker] in try session.monitorRole(port: monitorPort, client: try await tracker.client()) })
+            roles.append(
+                Deferred(session, .monitor) { [session, tracker] in
+                    try session.monitorRole(port: monitorPort, client: try await tracker.client())
+                })
         }
         if let training = session.project.training { roles.append(OneShot { try await train(training) }) }
         let events = OneShot {

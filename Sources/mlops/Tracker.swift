@@ -168,12 +168,23 @@ private struct GivingWay: Service {
     }
 }
 
-/// A service that can only be made once something else runs.
+/// A service that can only be made once something else runs; until then the process is not ready.
 struct Deferred: Service {
-    let make: @Sendable () async throws -> any Service
+    private let readiness: Readiness
+    private let check: String
+    private let make: @Sendable () async throws -> any Service
+
+    init(_ session: Session, _ role: Role, make: @escaping @Sendable () async throws -> any Service) {
+        readiness = session.readiness
+        check = "\(role.rawValue) started"
+        self.make = make
+        readiness.expect(check)
+    }
 
     func run() async throws {
         let service = try await cancelWhenGracefulShutdown { try await make() }
+        // By now it has said what else it waits for.
+        readiness.set(check, true)
         try await service.run()
     }
 }

@@ -24,7 +24,9 @@ struct Monitor: AsyncParsableCommand {
             let tracker = try await Tracker.find(session)
             let before = tracker.services
             guard once else {
-                let service = Deferred { try session.monitorRole(port: settings.port.number, client: try await tracker.client()) }
+                let service = Deferred(session, .monitor) {
+                    try session.monitorRole(port: settings.port.number, client: try await tracker.client())
+                }
                 return try await RoleRunner(session).run(service, before: before)
             }
             let task = OneShot {

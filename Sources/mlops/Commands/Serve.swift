@@ -17,7 +17,7 @@ struct Serve: AsyncParsableCommand {
             let (session, settings) = try await Session.open(.serve, options, flags: flags) { reader, _ in try ServeSettings(reader: reader)
             }
             let tracker = try await Tracker.find(session)
-            let service = Deferred { try session.serveRole(settings, client: try await tracker.client()) }
+            let service = Deferred(session, .serve) { try session.serveRole(settings, client: try await tracker.client()) }
             try await RoleRunner(session).run(service, before: tracker.services)
         }
     }
